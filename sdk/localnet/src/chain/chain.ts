@@ -267,7 +267,7 @@ export class Chain {
     const invoked = invokedPrograms(message);
     const pre = takeSnapshot(this.#vm, resolved.keys, invoked, this.#programs);
     const refusal = this.#refusal(transaction, resolved);
-    const run = this.#vm.simulate(transaction.wire, sigVerify);
+    const run = this.#named(this.#vm.simulate(transaction.wire, sigVerify), pre, invoked);
     if (refusal !== undefined && run.err !== "SignatureFailure") {
       return { execution: refused(refusal, resolved, pre), after: undefined };
     }
@@ -295,7 +295,7 @@ export class Chain {
         : undefined;
     const invoked = invokedPrograms(message);
     const pre = takeSnapshot(this.#vm, resolved.keys, invoked, this.#programs);
-    const run = this.#vm.execute(transaction.wire);
+    const run = this.#named(this.#vm.execute(transaction.wire), pre, invoked);
     if (run.err !== null && !this.#settleFailure(run.err, resolved, pre, message, nonce)) return run.err;
     if (message.staticKeys.includes(UPGRADEABLE_LOADER)) this.#programs.clear();
     const post = takeSnapshot(this.#vm, resolved.keys, invoked, this.#programs);
@@ -314,6 +314,13 @@ export class Chain {
     const changed = resolved.keys.filter((_, index) => resolved.isWritable(index));
     for (const listener of this.#changeListeners) listener(changed, record);
     return record;
+  }
+
+  /** LiteSVM does not tell a program that does not exist from an account that is no program; a cluster does. */
+  #named(run: VmResult, pre: Snapshot, invoked: ReadonlySet<number>): VmResult {
+    if (run.err !== "InvalidProgramForExecution") return run;
+    const missing = [...invoked].some((index) => pre.sizes[index] === undefined);
+    return missing ? { ...run, err: "ProgramAccountNotFound" } : run;
   }
 
   /** Makes a failed transaction pay, where LiteSVM did not charge it; false when a cluster would not have charged it. */

@@ -10,7 +10,7 @@ import { tokenAmount } from "./token-amount.js";
 export type TransactionEncoding = "base58" | "base64" | "json" | "jsonParsed" | "binary";
 type Fields = { readonly [key: string]: Json };
 
-/** The answer of `getTransaction`; with `versioned` it carries `version` and `meta.loadedAddresses`. */
+/** The answer of `getTransaction`; with `versioned` it carries `version`. */
 export function encodeRecord(record: TransactionRecord, encoding: TransactionEncoding, versioned: boolean): Fields {
   return {
     blockTime: record.blockTime,
@@ -22,7 +22,7 @@ export function encodeRecord(record: TransactionRecord, encoding: TransactionEnc
 /** `{ meta, transaction, version? }`, as `getBlock` lists it. */
 export function encodeRecordBody(record: TransactionRecord, encoding: TransactionEncoding, versioned: boolean): Fields {
   return {
-    meta: encodeMeta(record, encoding, versioned),
+    meta: encodeMeta(record, encoding),
     transaction: encodeTransaction(record, encoding),
     ...(versioned ? { version: record.transaction.message.version } : {}),
   };
@@ -30,7 +30,7 @@ export function encodeRecordBody(record: TransactionRecord, encoding: Transactio
 
 export const statusJson = (err: TransactionErrorJson | null): Json => (err === null ? { Ok: null } : { Err: err });
 
-function encodeMeta(record: TransactionRecord, encoding: TransactionEncoding, versioned: boolean): Fields {
+function encodeMeta(record: TransactionRecord, encoding: TransactionEncoding): Fields {
   const { execution } = record;
   const parsed = encoding === "jsonParsed";
   return {
@@ -39,7 +39,7 @@ function encodeMeta(record: TransactionRecord, encoding: TransactionEncoding, ve
     err: execution.err,
     fee: execution.fee ?? 0n,
     innerInstructions: execution.executed ? innerInstructions(execution, parsed) : null,
-    ...(versioned && !parsed ? { loadedAddresses: execution.loaded } : {}),
+    ...(parsed ? {} : { loadedAddresses: execution.loaded }),
     logMessages: execution.executed ? execution.logs : null,
     ...balanceFields(execution.pre, execution.post),
     ...(execution.returnData === undefined ? {} : { returnData: returnDataJson(execution.returnData) }),

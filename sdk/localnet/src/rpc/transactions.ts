@@ -156,12 +156,15 @@ function simulateTransaction(chain: Chain, params: readonly unknown[]): Json {
     loadedAccountsDataSize: execution.loadedAccountsSize,
     loadedAddresses: execution.loaded,
     logs: execution.logs,
-    ...balanceFields(execution.pre, execution.post),
+    ...(execution.err === "SignatureFailure" ? NO_BALANCES : balanceFields(execution.pre, execution.post)),
     replacementBlockhash: replacement,
     returnData: execution.returnData === undefined ? null : returnDataJson(execution.returnData),
     unitsConsumed: execution.unitsConsumed,
   });
 }
+
+/** A transaction with a wrong signature is refused before its accounts are looked at. */
+const NO_BALANCES = { postBalances: null, postTokenBalances: null, preBalances: null, preTokenBalances: null };
 
 interface WantedAccounts {
   readonly encode: (

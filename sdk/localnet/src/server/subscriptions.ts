@@ -17,8 +17,10 @@ import {
   flag,
   type Params,
   signature,
-  withContext,
 } from "../rpc/params.js";
+
+/** Notifications name their slot, and no API version as answers do. */
+const withContext = (slot: number, value: Json): Json => ({ context: { slot }, value });
 
 /** Sends one notification to the subscriber. */
 export type Notify = (method: string, result: Json) => void;
