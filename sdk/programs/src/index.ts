@@ -1,1 +1,8 @@
-export {};
+// @mppsol/programs: typed clients of the mppsol programs, and helpers around them.
+export * from "./constants.js";
+export * from "./ed25519.js";
+export * from "./failures.js";
+export * from "./pda.js";
+export * from "./programs.js";
+export * as session from "./session/index.js";
+export * from "./signing.js";

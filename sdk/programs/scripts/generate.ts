@@ -1,0 +1,62 @@
+// Writes src/generated/<program>.ts from artifacts/<program>.json; with --check only says what would change.
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { basename, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Idl } from "@coral-xyz/anchor";
+import idlModule from "@coral-xyz/anchor/dist/cjs/idl.js";
+
+const root = fileURLToPath(new URL("../../../", import.meta.url));
+const from = join(root, "artifacts");
+const to = join(root, "sdk/programs/src/generated");
+
+/** The module for one IDL: its type in camelCase, as `Program` sees it, and the IDL itself. */
+function render(file: string, idl: Idl): string {
+  const camel = idlModule.convertIdlToCamelCase(idl);
+  const name = camel.metadata.name;
+  const type = name.charAt(0).toUpperCase() + name.slice(1);
+  return [
+    `// The interface of ${idl.metadata.name}. Generated from artifacts/${file} by scripts/generate.ts; do not edit.`,
+    "",
+    "/** The IDL in camelCase, for `Program<…>`. Only a type: at run time `Program` converts the IDL below. */",
+    `export type ${type} = ${JSON.stringify(camel, null, 2)};`,
+    "",
+    "/** The IDL as Anchor prints it. */",
+    `export const ${name}Idl = ${JSON.stringify(idl, null, 2)};`,
+    "",
+  ].join("\n");
+}
+
+/** Whether a JSON file among the artifacts is an IDL. */
+function isIdl(value: unknown): value is Idl {
+  return typeof value === "object" && value !== null && "instructions" in value && "metadata" in value;
+}
+
+function wanted(): Map<string, string> {
+  const files = readdirSync(from).filter((file) => file.endsWith(".json"));
+  const modules = new Map<string, string>();
+  for (const file of files.sort()) {
+    const idl: unknown = JSON.parse(readFileSync(join(from, file), "utf8"));
+    if (isIdl(idl)) modules.set(`${basename(file, ".json")}.ts`, render(file, idl));
+  }
+  return modules;
+}
+
+function main(check: boolean): number {
+  mkdirSync(to, { recursive: true });
+  const modules = wanted();
+  const stale = readdirSync(to).filter((file) => file.endsWith(".ts") && !modules.has(file));
+  const changed = [...modules].filter(([file, text]) => {
+    const path = join(to, file);
+    return !existsSync(path) || readFileSync(path, "utf8") !== text;
+  });
+  for (const file of [...changed.map(([file]) => file), ...stale]) {
+    const path = relative(root, join(to, file));
+    console.log(check ? `${path} differs from what artifacts/ gives: run \`npm run generate\`` : `wrote ${path}`);
+  }
+  if (check) return changed.length + stale.length > 0 ? 1 : 0;
+  for (const [file, text] of changed) writeFileSync(join(to, file), text);
+  for (const file of stale) rmSync(join(to, file));
+  return 0;
+}
+
+process.exitCode = main(process.argv.includes("--check"));
