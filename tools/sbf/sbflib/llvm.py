@@ -4,6 +4,7 @@ The C interface ships inside Debian's libLLVM and is the one LLVM keeps stable, 
 neither LLVM's C++ headers nor a rewrite of its textual IR. Every handle is a plain pointer.
 """
 import ctypes
+from collections import namedtuple
 from ctypes import POINTER, byref, c_char_p, c_int, c_size_t, c_uint, c_ulonglong, c_void_p
 
 from . import toolchain
@@ -12,6 +13,7 @@ from .errors import BuildError
 # Opcodes, type kinds, predicates: the numbers of llvm-c/Core.h.
 RET, ALLOCA, LOAD, STORE = 1, 26, 27, 28
 MUL, UDIV, SDIV, UREM, SREM = 12, 14, 15, 17, 18
+SHL, LSHR, ASHR = 20, 21, 22
 FNEG, FADD, FSUB, FMUL, FDIV, FREM = 66, 9, 11, 13, 16, 19
 FPTOUI, FPTOSI, UITOFP, SITOFP, FPTRUNC, FPEXT = 33, 34, 35, 36, 37, 38
 FCMP, CALL, INVOKE, INDIRECTBR, CALLBR, VA_ARG = 43, 45, 5, 4, 67, 49
@@ -156,6 +158,8 @@ _SIGNATURES = {
     "InstructionGetDebugLoc": (_P, [_P]),
     "DILocationGetScope": (_P, [_P]),
     "DILocationGetLine": (_U, [_P]),
+    "DILocationGetInlinedAt": (_P, [_P]),
+    "DIFileGetDirectory": (_P, [_P, POINTER(c_uint)]),
     "MetadataAsValue": (_P, [_P, _P]),
     "ValueAsMetadata": (_P, [_P]),
     "GetMetadataKind": (_U, [_P]),
@@ -346,30 +350,38 @@ def replace(instruction, value):
     C.InstructionEraseFromParent(instruction)
 
 
-def source_place(module, instruction):
-    """(mangled name, "file:line") of the source function an instruction came from, inlining undone.
+Place = namedtuple("Place", "symbol file directory line")
 
-    None where there is no debug information.
-    """
-    location = C.InstructionGetDebugLoc(instruction)
-    if not location:
-        return None
-    scope, line = C.DILocationGetScope(location), C.DILocationGetLine(location)
+
+def source_places(module, instruction):
+    """The source functions an instruction came from: the innermost inlined one first, then its callers."""
+    location, found = C.InstructionGetDebugLoc(instruction), []
+    while location:
+        place = _place(module, location)
+        if place:
+            found.append(place)
+        location = C.DILocationGetInlinedAt(location)
+    return found
+
+
+def _place(module, location):
+    scope = C.DILocationGetScope(location)
     file = C.DIScopeGetFile(scope)
-    length = c_uint()
-    text = C.DIFileGetFilename(file, byref(length)) if file else None
-    place = (ctypes.string_at(text, length.value).decode() if text else "?") + f":{line}"
-    while C.GetMetadataKind(scope) != MD_SUBPROGRAM:  # blocks and inlined pieces inside the function
+    while C.GetMetadataKind(scope) != MD_SUBPROGRAM:  # blocks inside the function
         found = _metadata_operands(module, scope)
         if len(found) < 2 or not found[1]:
             return None
         scope = C.ValueAsMetadata(found[1])
     found = _metadata_operands(module, scope)
-    for operand in (found[3], found[2]):  # linkage name, then plain name
-        text = C.GetMDString(operand, byref(length)) if operand else None
-        if text:
-            return ctypes.string_at(text, length.value).decode(), place
-    return None
+    symbol = _text(C.GetMDString, found[3]) or _text(C.GetMDString, found[2])  # linkage name, then plain name
+    return Place(symbol, _text(C.DIFileGetFilename, file), _text(C.DIFileGetDirectory, file), C.DILocationGetLine(location))
+
+
+def _text(function, handle):
+    """A string that LLVM returns with its length; empty for no handle."""
+    length = c_uint()
+    text = function(handle, byref(length)) if handle else None
+    return ctypes.string_at(text, length.value).decode() if text else ""
 
 
 def _metadata_operands(module, metadata):

@@ -136,3 +136,33 @@ INLINE u128 sbf_srem128(u128 a, u128 b) {
   u128 r = sbf_urem128(magnitude(a), magnitude(b));
   return (i64)high_word(a) < 0 ? -r : r;
 }
+
+/* Shifts of 128 bits by a variable amount, in words: the backend knows them by constants only. */
+INLINE u128 sbf_shl128(u128 a, u128 amount) {
+  u64 by = low_word(amount), low = low_word(a), high = high_word(a);
+  if (by >= 64) return join(low << (by & 63), 0);
+  return join(high << by | (low >> 1 >> (63 - by)), low << by);
+}
+
+INLINE u128 sbf_lshr128(u128 a, u128 amount) {
+  u64 by = low_word(amount), low = low_word(a), high = high_word(a);
+  if (by >= 64) return join(0, high >> (by & 63));
+  return join(high >> by, low >> by | (high << 1 << (63 - by)));
+}
+
+INLINE u128 sbf_ashr128(u128 a, u128 amount) {
+  u64 by = low_word(amount), low = low_word(a), high = high_word(a);
+  if (by >= 64) return join((i64)high >> 63, (i64)high >> (by & 63));
+  return join((i64)high >> by, low >> by | (high << 1 << (63 - by)));
+}
+
+/* The high or low half of a:b, shifted left or right; by itself a rotate when a is b. */
+INLINE u128 sbf_fshl128(u128 a, u128 b, u128 amount) {
+  u64 by = low_word(amount) & 127;
+  return by ? sbf_shl128(a, by) | sbf_lshr128(b, 128 - by) : a;
+}
+
+INLINE u128 sbf_fshr128(u128 a, u128 b, u128 amount) {
+  u64 by = low_word(amount) & 127;
+  return by ? sbf_shl128(a, 128 - by) | sbf_lshr128(b, by) : b;
+}

@@ -1,4 +1,4 @@
-"""Integer arithmetic the backend lacks: wide multiply and divide, signed divide, checked multiply.
+"""Integer arithmetic the backend lacks: wide multiply, divide and shift, signed divide, checked multiply.
 
 The backend turns these into calls of compiler-rt functions and then refuses the calls; here they
 become calls of the functions in helpers.c, which are linked in as bitcode.
@@ -9,6 +9,8 @@ from .. import llvm
 from ..llvm import C
 
 DIVISIONS = {llvm.UDIV: "udiv", llvm.UREM: "urem", llvm.SDIV: "sdiv", llvm.SREM: "srem"}
+SHIFTS = {llvm.SHL: "shl", llvm.LSHR: "lshr", llvm.ASHR: "ashr"}
+FUNNEL = re.compile(r"llvm\.(fsh[lr])\.i128$")
 CHECKED = re.compile(r"llvm\.([us])mul\.with\.overflow\.i(\d+)$")
 
 
@@ -84,7 +86,19 @@ def lower_instruction(module, instruction):
         module.before(instruction)
         helper = "sbf_" + ("mul" if opcode == llvm.MUL else DIVISIONS[opcode])
         return through(module, helper, llvm.operands(instruction), width, signed)
+    if opcode in SHIFTS:
+        type_, (value, amount) = C.TypeOf(instruction), llvm.operands(instruction)
+        if llvm.kind(type_) != llvm.INT_KIND or llvm.bits(type_) <= 64 or C.IsAConstantInt(amount):
+            return None
+        module.before(instruction)
+        wide_value = resize(module, value, 128, opcode == llvm.ASHR)
+        result = module.call(f"sbf_{SHIFTS[opcode]}128", module.int_type(128), [wide_value, resize(module, amount, 128, False)])
+        return resize(module, result, llvm.bits(type_), False)
     if opcode == llvm.CALL:
+        match = FUNNEL.match(llvm.callee_name(instruction))
+        if match and not C.IsAConstantInt(llvm.arguments(instruction)[2]):
+            module.before(instruction)
+            return module.call(f"sbf_{match.group(1)}128", module.int_type(128), llvm.arguments(instruction))
         match = CHECKED.match(llvm.callee_name(instruction))
         if match:
             module.before(instruction)

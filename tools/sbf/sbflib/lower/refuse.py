@@ -23,11 +23,16 @@ def demangle(symbol):
 
 
 def place(module, instruction):
-    """`crate::function (file:line)` for an instruction; the enclosing function where more isn't known."""
-    found = llvm.source_place(module, instruction)
-    if found:
-        return f"{demangle(found[0])} ({found[1]})"
-    return demangle(llvm.name(llvm.parent_function(instruction)))
+    """`crate::function (file:line)`; inside the standard library also which function called it.
+
+    The enclosing function where there is no debug information.
+    """
+    places = llvm.source_places(module, instruction)
+    if not places:
+        return demangle(llvm.name(llvm.parent_function(instruction)))
+    own = next((p for p in places if not p.directory.startswith("/std") and not p.file.startswith("/std")), places[0])
+    text = f"{demangle(own.symbol)} ({own.file}:{own.line})"
+    return text if own is places[0] else f"{demangle(places[0].symbol)}, called by {text}"
 
 
 def scalar(type_):
@@ -75,9 +80,11 @@ def objection(module, instruction):
     if opcode == llvm.ALLOCA and not C.IsAConstantInt(C.GetOperand(instruction, 0)):
         return "a stack variable of variable size"
     type_ = C.TypeOf(instruction)
-    if opcode in arithmetic.DIVISIONS or opcode == llvm.MUL:
+    if opcode in arithmetic.DIVISIONS or opcode in arithmetic.SHIFTS or opcode == llvm.MUL:
+        # Shifts by constants of such integers come from LLVM itself; the backend takes them apart.
         if llvm.kind(type_) == llvm.INT_KIND and llvm.bits(type_) > 128:
-            return f"multiplying or dividing integers of {llvm.bits(type_)} bits"
+            if opcode not in arithmetic.SHIFTS or not C.IsAConstantInt(C.GetOperand(instruction, 1)):
+                return f"multiplying, dividing or shifting integers of {llvm.bits(type_)} bits"
     if opcode in floats.BINARY or llvm.FPTOUI <= opcode <= llvm.FPEXT or opcode in (llvm.FNEG, llvm.FCMP):
         types = [type_] + [C.TypeOf(o) for o in llvm.operands(instruction)]
         if any(llvm.kind(scalar(t)) in llvm.OTHER_FLOAT_KINDS for t in types):
