@@ -12,3 +12,16 @@ export function fromBase58Exact(text: string, length: number): Uint8Array | unde
   const bytes = bs58.decodeUnsafe(text);
   return bytes?.length === length ? bytes : undefined;
 }
+
+const MEMO_SIZE = 10_000;
+const memo = new Map<string, Uint8Array>();
+
+/** The bytes of an address that is known to be right. Remembered, since the same few are read again and again. */
+export function addressBytes(address: string): Uint8Array {
+  const known = memo.get(address);
+  if (known !== undefined) return known;
+  const bytes = bs58.decode(address);
+  if (memo.size >= MEMO_SIZE) memo.clear();
+  memo.set(address, bytes);
+  return bytes;
+}

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import {
   DEFAULT_SLOT_MS,
   FINALIZED_DEPTH,
+  MAX_PROCESSING_AGE,
   SLOT_HASHES,
   SLOT_HASHES_SYSVAR,
   START_SLOT,
@@ -155,9 +156,10 @@ export class Chain {
     return this.#slotHashes.find(slot) ?? (slot === this.#slot ? this.#blockhashes.latest.hash : inventedHash(slot));
   }
 
-  /** Last block height at which a transaction naming this blockhash may land; `undefined` when it no longer may. */
-  lastValidHeight(blockhash: string): number | undefined {
-    return this.#blockhashes.lastValidHeight(blockhash);
+  /** Whether a transaction naming this blockhash may land, as the newest slot of a commitment sees it. */
+  isBlockhashValid(blockhash: string, commitment: Commitment): boolean {
+    const last = this.#blockhashes.lastValidHeight(blockhash);
+    return last !== undefined && last - MAX_PROCESSING_AGE <= this.slot(commitment);
   }
 
   /** Moves `count` slots on, with a blockhash for each; with `moveClock` the clock moves by their length too. */
@@ -249,24 +251,31 @@ export class Chain {
   }
 
   /** Why a cluster would not even run this transaction now: too old or already processed. */
-  #refusal(transaction: DecodedTransaction, resolved: ResolvedKeys): TransactionErrorJson | undefined {
+  #refusal(
+    transaction: DecodedTransaction,
+    resolved: ResolvedKeys,
+    commitment: Commitment,
+  ): TransactionErrorJson | undefined {
     const { message } = transaction;
     const keys = resolved.keys;
     if (keys.length > 64) return "TooManyAccountLocks";
     if (new Set(keys).size !== keys.length) return "AccountLoadedTwice";
-    if (this.#blockhashes.lastValidHeight(message.recentBlockhash) === undefined) {
+    if (!this.isBlockhashValid(message.recentBlockhash, commitment)) {
       if (nonceAccountOf(message, (address) => this.#vm.account(address)) === undefined) return "BlockhashNotFound";
     }
     return this.#processed.has(messageId(message)) ? "AlreadyProcessed" : undefined;
   }
 
-  /** Runs a transaction without keeping its effects. */
-  simulate(transaction: DecodedTransaction, sigVerify: boolean): Simulation {
+  /**
+   * Runs a transaction without keeping its effects. It runs on the newest state, but knows only the blockhashes of
+   * the commitment, as a cluster would.
+   */
+  simulate(transaction: DecodedTransaction, sigVerify: boolean, commitment: Commitment = "processed"): Simulation {
     const resolved = this.resolve(transaction.message);
     const { message } = transaction;
     const invoked = invokedPrograms(message);
     const pre = takeSnapshot(this.#vm, resolved.keys, invoked, this.#programs);
-    const refusal = this.#refusal(transaction, resolved);
+    const refusal = this.#refusal(transaction, resolved, commitment);
     const run = this.#named(this.#vm.simulate(transaction.wire, sigVerify), pre, invoked);
     if (refusal !== undefined && run.err !== "SignatureFailure") {
       return { execution: refused(refusal, resolved, pre), after: undefined };
@@ -287,12 +296,11 @@ export class Chain {
   submit(transaction: DecodedTransaction): TransactionRecord | TransactionErrorJson {
     const { message } = transaction;
     const resolved = this.resolve(message);
-    const refusal = this.#refusal(transaction, resolved);
+    const refusal = this.#refusal(transaction, resolved, "processed");
     if (refusal !== undefined) return refusal;
-    const nonce =
-      this.#blockhashes.lastValidHeight(message.recentBlockhash) === undefined
-        ? nonceAccountOf(message, (address) => this.#vm.account(address))
-        : undefined;
+    const nonce = this.isBlockhashValid(message.recentBlockhash, "processed")
+      ? undefined
+      : nonceAccountOf(message, (address) => this.#vm.account(address));
     const invoked = invokedPrograms(message);
     const pre = takeSnapshot(this.#vm, resolved.keys, invoked, this.#programs);
     const run = this.#named(this.#vm.execute(transaction.wire), pre, invoked);

@@ -9,7 +9,7 @@ import {
   type TransactionMetadata,
 } from "litesvm/dist/internal.js";
 import { type AccountView, viewAccount } from "./account.js";
-import { base58, fromBase58 } from "./base58.js";
+import { addressBytes, base58 } from "./base58.js";
 import type { InnerInstruction, ReturnData } from "./ledger.js";
 import { errorToJson, type TransactionErrorJson } from "./svm-error.js";
 
@@ -43,16 +43,16 @@ export class Vm {
   }
 
   account(address: string): AccountView | undefined {
-    return viewAccount(this.#svm.getAccount(fromBase58(address)));
+    return viewAccount(this.#svm.getAccount(addressBytes(address)));
   }
 
   balance(address: string): bigint {
-    return this.#svm.getBalance(fromBase58(address)) ?? 0n;
+    return this.#svm.getBalance(addressBytes(address)) ?? 0n;
   }
 
   accountsOf(program: string): { address: string; account: AccountView }[] {
     const found: { address: string; account: AccountView }[] = [];
-    for (const entry of this.#svm.getProgramAccounts(fromBase58(program))) {
+    for (const entry of this.#svm.getProgramAccounts(addressBytes(program))) {
       const account = viewAccount(entry.account());
       if (account !== undefined) found.push({ address: base58(entry.address), account });
     }
@@ -61,11 +61,14 @@ export class Vm {
 
   setAccount(address: string, view: AccountView): void {
     const { lamports, data, owner, executable, rentEpoch } = view;
-    this.#svm.setAccount(fromBase58(address), new Account(lamports, data, fromBase58(owner), executable, rentEpoch));
+    this.#svm.setAccount(
+      addressBytes(address),
+      new Account(lamports, data, addressBytes(owner), executable, rentEpoch),
+    );
   }
 
   addProgram(address: string, elf: Uint8Array): void {
-    this.#svm.addProgram(fromBase58(address), elf);
+    this.#svm.addProgram(addressBytes(address), elf);
   }
 
   /** Moves to a new blockhash and returns it. */
@@ -87,10 +90,10 @@ export class Vm {
 
   /** Overwrites the data of a sysvar account. */
   setSysvarData(address: string, data: Uint8Array): void {
-    const account = this.#svm.getAccount(fromBase58(address));
+    const account = this.#svm.getAccount(addressBytes(address));
     if (account === null) throw new Error(`no sysvar at ${address}`);
     this.#svm.setAccount(
-      fromBase58(address),
+      addressBytes(address),
       new Account(account.lamports(), data, account.owner(), false, account.rentEpoch()),
     );
   }

@@ -38,12 +38,18 @@ export const cheatMethods: MethodTable = {
     const fields = config(params[1], "an account");
     const data = fields.data == null ? new Uint8Array() : base64Bytes(text(fields.data));
     if (data.length > MAX_ACCOUNT_DATA) throw invalidParams(`Invalid param: data over ${MAX_ACCOUNT_DATA} bytes`);
-    chain.setAccount(key, {
+    const view = {
       lamports: amount(fields.lamports, "lamports"),
       data,
       owner: address(fields.owner),
       executable: flag(fields.executable),
-    });
+    };
+    try {
+      chain.setAccount(key, view);
+    } catch (error) {
+      // The VM refuses sysvars and programs that it can't read.
+      throw invalidParams(`Invalid param: ${error instanceof Error ? error.message : String(error)}`);
+    }
     return null;
   }),
   mppsol_mintUsdc: method(2, 2, (chain, params) => {

@@ -70,12 +70,12 @@ export const clusterMethods: MethodTable = {
     const blockhash = text(params[0]);
     if (fromBase58Exact(blockhash, 32) === undefined) throw invalidParams("WrongSize");
     const level = requireSlot(chain, config(params[1], "RpcContextConfig"));
-    return withContext(chain.slot(level), chain.lastValidHeight(blockhash) !== undefined);
+    return withContext(chain.slot(level), chain.isBlockhashValid(blockhash, level));
   }),
   getFeeForMessage: method(1, 2, (chain, params) => {
     const message = decodeMessage(base64Bytes(text(params[0])));
     const level = requireSlot(chain, config(params[1], "RpcContextConfig"));
-    const known = chain.lastValidHeight(message.recentBlockhash) !== undefined;
+    const known = chain.isBlockhashValid(message.recentBlockhash, level);
     return withContext(chain.slot(level), known ? messageFee(message) : null);
   }),
   getRecentPrioritizationFees: method(0, 1, (chain, params) => {

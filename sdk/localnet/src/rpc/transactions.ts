@@ -52,8 +52,8 @@ export const transactionMethods: MethodTable = {
     const transaction = readTransaction(params[0], fields);
     chain.resolve(transaction.message);
     if (!flag(fields.skipPreflight)) {
-      requireSlot(chain, { ...fields, commitment: fields.preflightCommitment });
-      preflight(chain, transaction);
+      const level = requireSlot(chain, { ...fields, commitment: fields.preflightCommitment });
+      preflight(chain, transaction, level);
     }
     // Whatever a cluster would drop after accepting it is dropped here in the same silence.
     chain.submit(transaction);
@@ -111,8 +111,8 @@ function readTransaction(value: unknown, fields: Fields): DecodedTransaction {
   return decodeTransaction(decodeTransactionText(text(value), encoding === "base64" ? "base64" : "base58"));
 }
 
-function preflight(chain: Chain, transaction: DecodedTransaction): void {
-  const { execution } = chain.simulate(transaction, true);
+function preflight(chain: Chain, transaction: DecodedTransaction, level: Commitment): void {
+  const { execution } = chain.simulate(transaction, true, level);
   if (execution.err === null) return;
   throw new RpcError(RpcCode.preflightFailure, `Transaction simulation failed: ${errorMessage(execution.err)}`, {
     accounts: null,
@@ -147,7 +147,7 @@ function simulateTransaction(chain: Chain, params: readonly unknown[]): Json {
     replacement = { blockhash: hash, lastValidBlockHeight: height + MAX_PROCESSING_AGE };
   }
   const wanted = readWantedAccounts(fields.accounts, transaction);
-  const { execution, after } = chain.simulate(transaction, sigVerify);
+  const { execution, after } = chain.simulate(transaction, sigVerify, level);
   return withContext(chain.slot(level), {
     accounts: wanted === undefined ? null : wanted.encode(chain, execution, after),
     err: execution.err,
