@@ -66,3 +66,14 @@ const _: () = {
 /// recipient cannot be paid.
 #[constant]
 pub const TREASURY: Pubkey = Pubkey::new_from_array(TREASURY_BYTES);
+
+/// Seed of the address that signs the events' self-CPI. The standard's clients derive it.
+#[constant]
+pub const EVENT_AUTHORITY_SEED: &[u8] = b"event_authority";
+
+const EVENT_AUTHORITY_AND_BUMP: ([u8; 32], u8) =
+    anchor_lang::derive_program_address(&[EVENT_AUTHORITY_SEED], &crate::ID_CONST.to_bytes());
+
+/// The address of `EVENT_AUTHORITY_SEED`.
+pub const EVENT_AUTHORITY: Pubkey = Pubkey::new_from_array(EVENT_AUTHORITY_AND_BUMP.0);
+pub const EVENT_AUTHORITY_BUMP: u8 = EVENT_AUTHORITY_AND_BUMP.1;

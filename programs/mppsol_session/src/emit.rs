@@ -1,4 +1,5 @@
 //! Writes an event as Anchor's `emit_cpi!` does: a call to ourselves at byte 228, signed by the event authority.
+//! The authority's seed is the standard's, so that its clients find it; Anchor's has two underscores more.
 
 use anchor_lang::event::EVENT_IX_TAG_LE;
 use anchor_lang::{AnchorSerialize, Discriminator};
@@ -6,10 +7,10 @@ use pinocchio::cpi::{invoke_signed, Seed, Signer};
 use pinocchio::instruction::{InstructionAccount, InstructionView};
 use pinocchio::AccountView;
 
+use crate::constants::{EVENT_AUTHORITY, EVENT_AUTHORITY_BUMP, EVENT_AUTHORITY_SEED};
 use crate::errors::SessionError;
 use crate::views::{require_key, Result, PROGRAM};
 
-const AUTHORITY_SEED: &[u8] = b"__event_authority";
 /// The longest event is `PayoutRedirected`, 74 bytes behind two tags.
 const LONGEST: usize = 90;
 
@@ -22,7 +23,7 @@ pub struct Events<'a> {
 impl<'a> Events<'a> {
     pub fn new(authority: &'a AccountView, program: &'a AccountView) -> Result<Self> {
         let wrong = SessionError::InvalidEventAuthority;
-        require_key(authority, &crate::EVENT_AUTHORITY_AND_BUMP.0.to_bytes(), wrong)?;
+        require_key(authority, EVENT_AUTHORITY.as_array(), wrong)?;
         require_key(program, PROGRAM.as_array(), wrong)?;
         Ok(Self { authority, program })
     }
@@ -34,8 +35,8 @@ impl<'a> Events<'a> {
         let mut rest = &mut data[16..];
         event.serialize(&mut rest).map_err(|_| SessionError::InvalidInstructionData)?;
         let length = LONGEST.saturating_sub(rest.len());
-        let bump = [crate::EVENT_AUTHORITY_AND_BUMP.1];
-        let seeds = [Seed::from(AUTHORITY_SEED), Seed::from(bump.as_slice())];
+        let bump = [EVENT_AUTHORITY_BUMP];
+        let seeds = [Seed::from(EVENT_AUTHORITY_SEED), Seed::from(bump.as_slice())];
         let accounts = [InstructionAccount::readonly_signer(self.authority.address())];
         let instruction =
             InstructionView { program_id: self.program.address(), accounts: &accounts, data: &data[..length] };
@@ -50,5 +51,5 @@ pub fn receive(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
         return Err(SessionError::UnknownInstruction.into());
     }
     crate::views::require_signer(authority)?;
-    require_key(authority, &crate::EVENT_AUTHORITY_AND_BUMP.0.to_bytes(), SessionError::InvalidEventAuthority)
+    require_key(authority, EVENT_AUTHORITY.as_array(), SessionError::InvalidEventAuthority)
 }

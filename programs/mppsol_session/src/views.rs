@@ -83,7 +83,7 @@ fn require_channel(account: &AccountView) -> Result<()> {
 #[inline(always)]
 pub fn channel(account: &AccountView) -> Result<Ref<'_, Channel>> {
     require_channel(account)?;
-    Ref::try_map(account.try_borrow()?, |data| Channel::load(data)).map_err(|(_, e)| e.into())
+    Ref::try_map(account.try_borrow()?, Channel::load).map_err(|(_, e)| e.into())
 }
 
 /// As `channel`, to write.
@@ -91,7 +91,7 @@ pub fn channel(account: &AccountView) -> Result<Ref<'_, Channel>> {
 pub fn channel_mut(account: &mut AccountView) -> Result<RefMut<'_, Channel>> {
     require_channel(account)?;
     require_writable(account)?;
-    RefMut::try_map(account.try_borrow_mut()?, |data| Channel::load_mut(data)).map_err(|(_, e)| e.into())
+    RefMut::try_map(account.try_borrow_mut()?, Channel::load_mut).map_err(|(_, e)| e.into())
 }
 
 /// Unix seconds.

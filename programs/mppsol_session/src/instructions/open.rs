@@ -159,7 +159,6 @@ fn create_channel(from: &AccountView, channel: &AccountView, rent: &AccountView,
     Assign { account: channel, owner: &PROGRAM }.invoke_signed(signers)
 }
 
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Open<'info> {
     #[account(mut)]
@@ -183,4 +182,10 @@ pub struct Open<'info> {
     pub system_program: Program<'info, System>,
     pub rent: Sysvar<'info, Rent>,
     pub associated_token_program: Program<'info, AssociatedToken>,
+    /// CHECK: the address is checked.
+    #[account(address = crate::constants::EVENT_AUTHORITY)]
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the address is checked.
+    #[account(address = crate::ID)]
+    pub program: UncheckedAccount<'info>,
 }

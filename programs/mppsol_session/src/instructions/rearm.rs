@@ -65,7 +65,6 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
     events.emit(&Rearmed { channel, settled: after.settled, refunded: payout.refund })
 }
 
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Rearm<'info> {
     pub payee: Signer<'info>,
@@ -82,4 +81,10 @@ pub struct Rearm<'info> {
     /// CHECK: the address is checked when there is a voucher.
     #[account(address = solana_sdk_ids::sysvar::instructions::ID)]
     pub instructions_sysvar: UncheckedAccount<'info>,
+    /// CHECK: the address is checked.
+    #[account(address = crate::constants::EVENT_AUTHORITY)]
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the address is checked.
+    #[account(address = crate::ID)]
+    pub program: UncheckedAccount<'info>,
 }

@@ -125,7 +125,6 @@ impl Books<'_> {
     }
 }
 
-#[event_cpi]
 #[derive(Accounts)]
 pub struct Settle<'info> {
     #[account(mut)]
@@ -150,4 +149,10 @@ pub struct Settle<'info> {
     pub treasury_token_account: UncheckedAccount<'info>,
     pub mint: InterfaceAccount<'info, Mint>,
     pub token_program: Interface<'info, TokenInterface>,
+    /// CHECK: the address is checked.
+    #[account(address = crate::constants::EVENT_AUTHORITY)]
+    pub event_authority: UncheckedAccount<'info>,
+    /// CHECK: the address is checked.
+    #[account(address = crate::ID)]
+    pub program: UncheckedAccount<'info>,
 }
