@@ -3,7 +3,6 @@
 Options that choose among Solana's own toolchains (`--tools-version`, `--arch`, `--sbf-sdk`, …) are taken
 and have no effect: there is one toolchain here and its output is SBPF v0, which every cluster runs.
 """
-import json
 import os
 import sys
 
@@ -25,7 +24,7 @@ usage: cargo build-sbf [OPTIONS] [-- CARGO_ARGS...]     (stand-in from tools/sbf
 """
 
 WITH_VALUE = {"--manifest-path", "-p", "--package", "--sbf-out-dir", "--bpf-out-dir", "--features", "-F"}
-IGNORED_WITH_VALUE = {"--tools-version", "--arch", "--sbf-sdk", "--bpf-sdk", "--jobs", "-j", "--optimize-size"} - {"--optimize-size"}
+IGNORED_WITH_VALUE = {"--tools-version", "--arch", "--sbf-sdk", "--bpf-sdk", "--jobs", "-j"}
 IGNORED = {"--force-tools-install", "--no-rustup-override", "--install-only", "--dump", "--generate-child-script-on-failure",
            "--remap-cwd", "--skip-tools-install", "--lto", "--optimize-size", "--workspace", "--debug", "--release", "--lib"}
 CARGO_SWITCHES = {"--no-default-features", "--all-features", "--locked", "--offline", "--frozen", "-v", "-vv", "--verbose", "-q", "--quiet"}
@@ -93,8 +92,7 @@ def run(args):
         build_stages.build(folder, os.path.join(out_dir, name + ".so"), cargo)
         key = os.path.join(out_dir, name + "-keypair.json")
         if not os.path.exists(key):  # Solana's tool leaves one too, for `solana program deploy`
-            with open(key, "w") as f:
-                json.dump(keypair.generate(), f)
+            keypair.write(key)
     return 0
 
 

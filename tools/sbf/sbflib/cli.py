@@ -1,8 +1,9 @@
 """The command line: parses, dispatches, turns errors into one line and an exit code."""
+import os
 import sys
 
 from . import build as build_stages
-from . import toolchain
+from . import keypair, toolchain
 from .errors import BuildError, UsageError
 
 VERSION = "0.1.0"
@@ -17,6 +18,8 @@ usage: sbf COMMAND
       --features LIST         cargo features
       --no-default-features   likewise; also: --all-features --locked --offline --frozen
       -v, --verbose           cargo says more
+  keypair FILE                write a new Solana keypair, unless FILE is there (for tests: anchor
+                              wants a wallet, and solana-keygen may not be installed)
   doctor                      say whether this machine can build, and what is missing
   --help, --version
 
@@ -76,7 +79,17 @@ def command_doctor(args):
     return 0
 
 
-COMMANDS = {"build": command_build, "install": command_install, "doctor": command_doctor}
+def command_keypair(args):
+    if len(args) != 1 or args[0].startswith("-"):
+        raise UsageError("usage: sbf keypair FILE")
+    if not os.path.exists(args[0]):
+        try:
+            keypair.write(args[0])
+        except OSError as e:
+            raise UsageError(f"can't write {args[0]}: {e.strerror}")
+
+
+COMMANDS = {"build": command_build, "keypair": command_keypair, "install": command_install, "doctor": command_doctor}
 
 
 def main(args):

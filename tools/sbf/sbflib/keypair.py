@@ -1,9 +1,10 @@
 """A new Solana keypair as `solana-keygen` writes it: 64 numbers, the Ed25519 seed and its public key.
 
 Python's standard library has no Ed25519 and this tool takes no packages, hence the few lines of
-curve arithmetic. Not constant-time: for throw-away program addresses, not for wallets with money.
+curve arithmetic. Not constant-time: for program addresses and wallets of tests, never for money.
 """
 import hashlib
+import json
 import os
 
 P = 2**255 - 19
@@ -44,3 +45,10 @@ def generate():
     """A fresh keypair as a list of 64 numbers."""
     seed = os.urandom(32)
     return list(seed + public_key(seed))
+
+
+def write(path):
+    """Writes a fresh keypair, readable by its owner only."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as f:
+        json.dump(generate(), f)
