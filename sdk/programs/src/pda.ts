@@ -48,7 +48,7 @@ export function requireTokenProgram(program: PublicKey): PublicKey {
 
 /** The address that signs a program's events. */
 export function eventAuthority(programId: PublicKey): PublicKey {
-  return PublicKey.findProgramAddressSync([Buffer.from("__event_authority")], programId)[0];
+  return PublicKey.findProgramAddressSync([Buffer.from("event_authority")], programId)[0];
 }
 
 /** What `grindSalt` found. */
