@@ -105,20 +105,22 @@ mod tests {
 
     #[test]
     fn sound_terms_are_accepted_up_to_each_boundary() {
-        for change in [
-            |_: &mut PayArgs| (),
+        let changes: [fn(&mut PayArgs); 5] = [
+            |_| (),
             |a| a.pay_slot = 8_500,
             |a| a.expires_at = i64::MAX,
             |a| (a.expires_at, a.needs_attestation) = (0, false),
             |a| a.amount = u64::MAX,
-        ] {
+        ];
+        for change in changes {
             assert!(answer(change).is_ok());
         }
     }
 
     #[test]
     fn each_unsound_term_has_its_own_number() {
-        let cases: [(fn(&mut PayArgs), PayError); 9] = [
+        type Change = fn(&mut PayArgs);
+        let cases: [(Change, PayError); 9] = [
             (|a| a.amount = 0, PayError::AmountMustBeNonZero),
             (|a| a.request_hash = [0; 32], PayError::RequestHashMustBeNonZero),
             (|a| a.consumer = Pubkey::default(), PayError::ConsumerMustBeNamed),

@@ -47,3 +47,53 @@ impl Verdict {
         Ok(verdict)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::receipt::tests::{attested, paid};
+
+    const RECEIPT: Pubkey = Pubkey::new_from_array([8; 32]);
+
+    fn bytes(verdict: &Verdict) -> Vec<u8> {
+        let mut data = vec![];
+        verdict.serialize(&mut data).unwrap();
+        data
+    }
+
+    #[test]
+    fn a_verdict_is_77_bytes_in_the_documented_order() {
+        let receipt = attested();
+        let data = bytes(&Verdict::on(RECEIPT, &receipt));
+        assert_eq!(data.len(), 77);
+        assert_eq!(&data[..4], b"mpv1");
+        assert_eq!((&data[4..36], data[36]), (&[8; 32][..], 1));
+        assert_eq!((&data[37..69], &data[69..]), (&[0xdd; 32][..], &receipt.expires_at.to_le_bytes()[..]));
+    }
+
+    #[test]
+    fn a_receipt_without_a_result_says_so() {
+        let verdict = Verdict::on(RECEIPT, &paid());
+        assert_eq!((verdict.attested, verdict.result_hash), (false, [0; 32]));
+    }
+
+    #[test]
+    fn only_this_programs_verdict_on_this_receipt_is_read() {
+        let verdict = Verdict::on(RECEIPT, &paid());
+        let data = bytes(&verdict);
+        assert_eq!(Verdict::decode(&crate::ID, &data, &RECEIPT).unwrap(), verdict);
+        let (other, mut tagged, mut longer) = (Pubkey::new_from_array([9; 32]), data.clone(), data.clone());
+        tagged[3] = b'2';
+        longer.push(0);
+        for (program, data, receipt) in [
+            (&other, &data, &RECEIPT),
+            (&crate::ID, &data, &other),
+            (&crate::ID, &tagged, &RECEIPT),
+            (&crate::ID, &longer, &RECEIPT),
+            (&crate::ID, &data[..76].to_vec(), &RECEIPT),
+            (&crate::ID, &vec![], &RECEIPT),
+        ] {
+            assert_eq!(Verdict::decode(program, data, receipt).unwrap_err(), PayError::NotAVerdict.into());
+        }
+    }
+}
