@@ -1,5 +1,5 @@
 // What the localnet tests share: raw JSON-RPC calls and signed transactions.
-import { Keypair, PublicKey, SystemProgram, Transaction, type TransactionInstruction } from "@solana/web3.js";
+import { Keypair, type PublicKey, SystemProgram, Transaction, type TransactionInstruction } from "@solana/web3.js";
 import type { Localnet } from "../../sdk/localnet/src/index.ts";
 
 export interface RpcAnswer {
@@ -52,12 +52,8 @@ export function signed(
   return transaction.serialize();
 }
 
-export const transfer = (chain: Localnet, to: PublicKey | Keypair, lamports: number): TransactionInstruction =>
-  SystemProgram.transfer({
-    fromPubkey: payerOf(chain).publicKey,
-    toPubkey: to instanceof PublicKey ? to : to.publicKey,
-    lamports,
-  });
+export const transfer = (chain: Localnet, toPubkey: PublicKey, lamports: number): TransactionInstruction =>
+  SystemProgram.transfer({ fromPubkey: payerOf(chain).publicKey, toPubkey, lamports });
 
 export const send = (chain: Localnet, wire: Uint8Array, options: object = {}): Promise<RpcAnswer> =>
   call(chain, "sendTransaction", Buffer.from(wire).toString("base64"), {

@@ -20,6 +20,8 @@ import { blockhash, call, payerOf, refusal, send, signed, simulate, transfer } f
 const MEMO = new PublicKey("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr");
 const memo = (data: Buffer) => new TransactionInstruction({ programId: MEMO, keys: [], data });
 
+const fundedOf = (on: Localnet) => new PublicKey(on.funded[0]!.publicKey.toBase58());
+
 describe("transactions on localnet", () => {
   let chain: Localnet;
   beforeEach(async () => {
@@ -267,7 +269,7 @@ describe("transactions on localnet", () => {
       ],
       [
         "an account that is no program",
-        (on) => [program(on.funded[0]!.publicKey as unknown as PublicKey)],
+        (on) => [program(fundedOf(on))],
         "InvalidProgramForExecution",
         "This program may not be used for executing instructions",
       ],
@@ -286,15 +288,15 @@ describe("transactions on localnet", () => {
       [
         "too few accounts",
         (on) => [
-          transfer(on, on.funded[0]!.publicKey as unknown as PublicKey, 1),
+          transfer(on, fundedOf(on), 1),
           new TransactionInstruction({
             programId: SystemProgram.programId,
             keys: [],
             data: Buffer.from("020000000100000000000000", "hex"),
           }),
         ],
-        { InstructionError: [1, "NotEnoughAccountKeys"] },
-        "Error processing Instruction 1: insufficient account keys for instruction",
+        { InstructionError: [1, "MissingAccount"] },
+        "Error processing Instruction 1: An account required by the instruction is missing",
       ],
       [
         "a compute limit that is too small",
@@ -317,13 +319,39 @@ describe("transactions on localnet", () => {
       });
     }
 
-    it("by a repeated compute budget instruction never land", async () => {
+    it("of the compute budget are refused before anything runs", async () => {
+      const budget = (hex: string) =>
+        new TransactionInstruction({
+          programId: ComputeBudgetProgram.programId,
+          keys: [],
+          data: Buffer.from(hex, "hex"),
+        });
       const limit = ComputeBudgetProgram.setComputeUnitLimit({ units: 1000 });
-      const wire = await sign(limit, limit, transfer(chain, fresh(), LAMPORTS_PER_SOL));
-      expect((await send(chain, wire)).error?.data.err).to.deep.equal({ DuplicateInstruction: 1 });
+      const refused = async (...instructions: TransactionInstruction[]) =>
+        (await send(chain, await sign(...instructions), { skipPreflight: true })).error?.message;
+      expect(await refused(limit, limit)).to.equal(
+        "invalid transaction: Transaction contains a duplicate instruction (1) that is not allowed",
+      );
+      for (const hex of ["", "00", "0000000000", "01", "02", "0201", "0300", "05"]) {
+        expect(await refused(budget(hex)), hex).to.equal(
+          "invalid transaction: Error processing Instruction 0: invalid instruction data",
+        );
+      }
       const before = await payerBalance();
-      await send(chain, wire, { skipPreflight: true });
+      for (const hex of ["0100040000", "0100040400", "0101800000"]) {
+        const wire = await sign(budget(hex));
+        const { value } = (await simulate(chain, wire)).result;
+        expect(value.err).to.deep.equal({ InstructionError: [0, "InvalidInstructionData"] });
+        expect(value.fee).to.equal(null);
+        await send(chain, wire, { skipPreflight: true });
+      }
+      expect((await simulate(chain, await sign(budget("0400000000")))).result.value.err).to.equal(
+        "InvalidLoadedAccountsDataSizeLimit",
+      );
       expect(await payerBalance()).to.equal(before);
+      expect((await simulate(chain, await sign(budget("0401000000")))).result.value.err).to.equal(
+        "MaxLoadedAccountsDataSizeExceeded",
+      );
     });
 
     it("of a payer with no account never land", async () => {

@@ -13,6 +13,7 @@ import { type AccountView, RENT_EXEMPT_EPOCH } from "./account.js";
 import { base58 } from "./base58.js";
 import { Blockhashes, type RecentBlockhash } from "./blockhashes.js";
 import { ChainClock, SlotTimes } from "./clock.js";
+import { readComputeBudget } from "./compute-budget.js";
 import { costUnits, loadedAccountsSize, messageFee } from "./fees.js";
 import { type Execution, Ledger, type TransactionRecord } from "./ledger.js";
 import { type ResolvedKeys, resolveKeys } from "./lookup.js";
@@ -245,8 +246,9 @@ export class Chain {
 
   // ---- transactions ----
 
-  /** The full account list of a message; an `RpcError` -32602 when a lookup table can't give an address. */
+  /** The full account list of a message; -32602 when its compute budget or a lookup table can't be read. */
   resolve(message: DecodedMessage): ResolvedKeys {
+    readComputeBudget(message);
     return resolveKeys(message, this.#slot, (address) => this.#vm.account(address));
   }
 
@@ -258,6 +260,8 @@ export class Chain {
   ): TransactionErrorJson | undefined {
     const { message } = transaction;
     const keys = resolved.keys;
+    const { wrongHeap } = readComputeBudget(message);
+    if (wrongHeap !== undefined) return { InstructionError: [wrongHeap, "InvalidInstructionData"] };
     if (keys.length > 64) return "TooManyAccountLocks";
     if (new Set(keys).size !== keys.length) return "AccountLoadedTwice";
     if (!this.isBlockhashValid(message.recentBlockhash, commitment)) {

@@ -1,5 +1,6 @@
 // What a transaction costs: the fee, the default compute limit, and the cost units and loaded size the RPC reports.
 import { COMPUTE_BUDGET_PROGRAM, LAMPORTS_PER_SIGNATURE, SYSTEM_PROGRAM, UPGRADEABLE_LOADER } from "../constants.js";
+import { readComputeBudget } from "./compute-budget.js";
 import type { ResolvedKeys } from "./lookup.js";
 import type { DecodedMessage } from "./transaction.js";
 
@@ -18,24 +19,12 @@ const BUILTINS = new Set([
   "Vote111111111111111111111111111111111111111",
 ]);
 
-interface Budget {
-  readonly limit: number;
-  readonly microLamports: bigint;
-}
-
-function budget(message: DecodedMessage): Budget {
-  let limit: number | undefined;
-  let microLamports = 0n;
-  let fallback = 0;
-  for (const instruction of message.instructions) {
+/** Compute units of a transaction that does not ask for any. */
+function defaultUnits(message: DecodedMessage): number {
+  return message.instructions.reduce((sum, instruction) => {
     const program = message.staticKeys[instruction.programIdIndex]!;
-    fallback += BUILTINS.has(program) ? 3_000 : 200_000;
-    if (program !== COMPUTE_BUDGET_PROGRAM) continue;
-    const data = Buffer.from(instruction.data);
-    if (data[0] === 2 && data.length >= 5) limit = data.readUInt32LE(1);
-    if (data[0] === 3 && data.length >= 9) microLamports = data.readBigUInt64LE(1);
-  }
-  return { limit: Math.min(limit ?? fallback, 1_400_000), microLamports };
+    return sum + (BUILTINS.has(program) ? 3_000 : 200_000);
+  }, 0);
 }
 
 function signatureCount(message: DecodedMessage, program: string): number {
@@ -49,7 +38,8 @@ export function messageFee(message: DecodedMessage): bigint {
   const signatures = [ED25519, SECP256K1, SECP256R1]
     .map((program) => signatureCount(message, program))
     .reduce((sum, count) => sum + count, message.header.numRequiredSignatures);
-  const { limit, microLamports } = budget(message);
+  const { unitLimit, microLamports } = readComputeBudget(message);
+  const limit = Math.min(unitLimit ?? defaultUnits(message), 1_400_000);
   return BigInt(signatures) * LAMPORTS_PER_SIGNATURE + (BigInt(limit) * microLamports + 999_999n) / 1_000_000n;
 }
 

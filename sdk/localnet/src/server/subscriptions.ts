@@ -38,6 +38,17 @@ export interface Subscription {
 /** How to make a subscription of each kind; `end` removes it when it is used up. */
 export type Subscribe = (chain: Chain, params: Params, notify: Notify, end: () => void) => Subscription;
 
+/** The websocket of a node words these two refusals in its own way. */
+function worded(message: string, read: () => string): string {
+  try {
+    return read();
+  } catch {
+    throw invalidParams(`Invalid Request: ${message}`);
+  }
+}
+
+const subscribedAddress = (value: unknown): string => worded("Invalid pubkey provided", () => address(value));
+
 /** Holds notifications back until their slot has reached the commitment that was asked for. */
 class Delayed {
   readonly #chain: Chain;
@@ -83,7 +94,7 @@ const encode = (chain: Chain, view: AccountView, fields: Fields): Json =>
   encodeAccount(view, accountEncoding(fields), dataSlice(fields), (key) => chain.account(key));
 
 const signatureSubscribe: Subscribe = (chain, params, notify, end) => {
-  const id = signature(params[0]);
+  const id = worded("Invalid signature provided", () => signature(params[0]));
   const fields = config(params[1], "RpcSignatureSubscribeConfig");
   const level = commitment(fields);
   let received = !flag(fields.enableReceivedNotification);
@@ -103,7 +114,7 @@ const signatureSubscribe: Subscribe = (chain, params, notify, end) => {
 };
 
 const accountSubscribe: Subscribe = (chain, params, notify) => {
-  const key = address(params[0]);
+  const key = subscribedAddress(params[0]);
   const fields = config(params[1], "RpcAccountInfoConfig");
   accountEncoding(fields);
   const delayed = new Delayed(chain, commitment(fields), (result) => notify("accountNotification", result));
@@ -118,7 +129,7 @@ const accountSubscribe: Subscribe = (chain, params, notify) => {
 };
 
 const programSubscribe: Subscribe = (chain, params, notify) => {
-  const program = address(params[0]);
+  const program = subscribedAddress(params[0]);
   const fields = config(params[1], "RpcProgramAccountsConfig");
   accountEncoding(fields);
   const filters = readFilters(fields.filters);
@@ -157,7 +168,7 @@ function readLogsFilter(value: unknown): string | undefined {
   const { mentions } = config(value, "RpcTransactionLogsFilter");
   if (!Array.isArray(mentions)) throw invalidParams("Invalid params: expected `all`, `allWithVotes` or `mentions`.");
   if (mentions.length !== 1) throw invalidParams("Invalid Request: Only 1 address supported");
-  return address(mentions[0]);
+  return subscribedAddress(mentions[0]);
 }
 
 const slotSubscribe: Subscribe = (_chain, _params, notify) => ({
