@@ -10,8 +10,7 @@ export type MppsolSession = {
     "description": "Payment channels for machine payments: the channel program of draft-solana-session-00, in Anchor"
   },
   "docs": [
-    "The interface, for the IDL and for callers by CPI. `entrypoint.rs` runs every instruction before Anchor would;",
-    "the bodies here say so."
+    "A payer locks a deposit once and signs cumulative vouchers off chain; the payee cashes the last one."
   ],
   "instructions": [
     {
@@ -140,10 +139,12 @@ export type MppsolSession = {
           "address": "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"
         },
         {
-          "name": "eventAuthority"
+          "name": "eventAuthority",
+          "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program"
+          "name": "program",
+          "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
       "args": [
@@ -197,10 +198,12 @@ export type MppsolSession = {
           "address": "Sysvar1nstructions1111111111111111111111111"
         },
         {
-          "name": "eventAuthority"
+          "name": "eventAuthority",
+          "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program"
+          "name": "program",
+          "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
       "args": [
@@ -315,10 +318,12 @@ export type MppsolSession = {
           "name": "tokenProgram"
         },
         {
-          "name": "eventAuthority"
+          "name": "eventAuthority",
+          "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program"
+          "name": "program",
+          "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
       "args": [
@@ -1263,6 +1268,14 @@ export type MppsolSession = {
       "value": "[99, 104, 97, 110, 110, 101, 108]"
     },
     {
+      "name": "eventAuthoritySeed",
+      "docs": [
+        "Seed of the address that signs the events' self-CPI. The standard's clients derive it."
+      ],
+      "type": "bytes",
+      "value": "[101, 118, 101, 110, 116, 95, 97, 117, 116, 104, 111, 114, 105, 116, 121]"
+    },
+    {
       "name": "maxBatch",
       "docs": [
         "Most channels that one batch voucher may name: what fits a transaction's 64 accounts."
@@ -1312,8 +1325,7 @@ export const mppsolSessionIdl = {
     "description": "Payment channels for machine payments: the channel program of draft-solana-session-00, in Anchor"
   },
   "docs": [
-    "The interface, for the IDL and for callers by CPI. `entrypoint.rs` runs every instruction before Anchor would;",
-    "the bodies here say so."
+    "A payer locks a deposit once and signs cumulative vouchers off chain; the payee cashes the last one."
   ],
   "instructions": [
     {
@@ -1442,10 +1454,12 @@ export const mppsolSessionIdl = {
           "address": "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL"
         },
         {
-          "name": "event_authority"
+          "name": "event_authority",
+          "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program"
+          "name": "program",
+          "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
       "args": [
@@ -1499,10 +1513,12 @@ export const mppsolSessionIdl = {
           "address": "Sysvar1nstructions1111111111111111111111111"
         },
         {
-          "name": "event_authority"
+          "name": "event_authority",
+          "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program"
+          "name": "program",
+          "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
       "args": [
@@ -1617,10 +1633,12 @@ export const mppsolSessionIdl = {
           "name": "token_program"
         },
         {
-          "name": "event_authority"
+          "name": "event_authority",
+          "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program"
+          "name": "program",
+          "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
       "args": [
@@ -2563,6 +2581,14 @@ export const mppsolSessionIdl = {
       ],
       "type": "bytes",
       "value": "[99, 104, 97, 110, 110, 101, 108]"
+    },
+    {
+      "name": "EVENT_AUTHORITY_SEED",
+      "docs": [
+        "Seed of the address that signs the events' self-CPI. The standard's clients derive it."
+      ],
+      "type": "bytes",
+      "value": "[101, 118, 101, 110, 116, 95, 97, 117, 116, 104, 111, 114, 105, 116, 121]"
     },
     {
       "name": "MAX_BATCH",
