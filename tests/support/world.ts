@@ -1,7 +1,7 @@
 // A small economy around one mint: parties, their token accounts, a channel, and the books. After every transaction,
 // landed or refused, the books are checked.
 import { type SignedVoucher, Splits } from "@mppsol/core";
-import { channelAddress, type ChannelState, decodeChannel, decodeError, escrowAddress, grindSalt, session, signVoucher, tokenAddress, TREASURY } from "@mppsol/programs";
+import { channelAddress, type ChannelState, decodeChannel, decodeError, escrowAddress, session, signVoucher, tokenAddress, TREASURY } from "@mppsol/programs";
 import {
   ACCOUNT_SIZE,
   AccountLayout,
@@ -153,8 +153,7 @@ export class World {
 
   /** Base units at the associated token account of `owner`; 0 when there is none. */
   async balance(owner: PublicKey): Promise<bigint> {
-    const account = await chain.connection.getAccountInfo(this.ata(owner), "confirmed");
-    return account === null || account.data.length < ACCOUNT_SIZE ? 0n : AccountLayout.decode(account.data).amount;
+    return amountOf(await chain.connection.getAccountInfo(this.ata(owner), "confirmed"));
   }
 
   async state(channel: Channel): Promise<ChannelState> {
@@ -163,7 +162,7 @@ export class World {
     return decodeChannel(account.data);
   }
 
-  /** The parameters of a channel that is not open yet. */
+  /** The parameters of a channel that is not open yet; the books watch it from now on. */
   async plan(options: ChannelOptions = {}): Promise<Channel> {
     const openSlot = (await chain.slot()) - (options.slotsAgo ?? 0n);
     const signer = options.signer ?? this.payer;
@@ -171,7 +170,7 @@ export class World {
     const seeds = { payer: this.payer.publicKey, payee, mint: this.mint, authorizedSigner: signer.publicKey, openSlot };
     const salt = options.salt ?? BigInt(Math.floor(Math.random() * 2 ** 48));
     const address = channelAddress({ ...seeds, salt });
-    return {
+    const channel: Channel = {
       address,
       escrow: escrowAddress(address, this.mint, this.tokenProgram),
       signer,
@@ -181,6 +180,8 @@ export class World {
       splits: options.splits ?? [],
       deposit: options.deposit ?? 1_000n,
     };
+    this.#channels.push(channel);
+    return channel;
   }
 
   openInstructions(channel: Channel, gracePeriod = GRACE): Promise<TransactionInstruction[]> {
@@ -201,13 +202,6 @@ export class World {
   async open(options: ChannelOptions = {}): Promise<Channel> {
     const channel = await this.plan(options);
     await this.send(await this.openInstructions(channel, options.gracePeriod), [this.payer, this.operator]);
-    this.#channels.push(channel);
-    return channel;
-  }
-
-  /** Puts a channel that a test opened by itself in the books. */
-  adopt(channel: Channel): Channel {
-    this.#channels.push(channel);
     return channel;
   }
 
@@ -318,7 +312,7 @@ export class World {
   async #snapshot(instructions: readonly TransactionInstruction[]): Promise<string[]> {
     const keys = instructions.flatMap(({ keys }) => keys.filter((key) => key.isWritable).map((key) => key.pubkey));
     const unique = [...new Map(keys.map((key) => [key.toBase58(), key])).values()];
-    const accounts = await chain.connection.getMultipleAccountsInfo(unique.slice(0, 100), "confirmed");
+    const accounts = await accountsOf(unique);
     return accounts.map((account, at) =>
       account === null
         ? `${unique[at]} missing`
@@ -329,27 +323,38 @@ export class World {
   /** No token is lost or made, and every channel's escrow holds what its record says it owes. */
   async check(): Promise<void> {
     const owners = [...this.#owners].map((owner) => new PublicKey(owner));
-    const addresses = [...owners.map((owner) => this.ata(owner)), ...this.#channels.map((c) => c.escrow)];
-    const accounts = await chain.connection.getMultipleAccountsInfo(
-      [...addresses, ...this.#channels.map((c) => c.address)],
-      "confirmed",
-    );
-    const amounts = accounts
-      .slice(0, addresses.length)
-      .map((a) => (a === null || a.data.length < ACCOUNT_SIZE ? 0n : AccountLayout.decode(a.data).amount));
-    const total = amounts.reduce((sum, amount) => sum + amount, 0n);
+    const escrows = this.#channels.map((channel) => channel.escrow.toBase58());
+    const holders = [...new Set([...owners.map((owner) => this.ata(owner).toBase58()), ...escrows])];
+    const addresses = [...holders.map((key) => new PublicKey(key)), ...this.#channels.map((c) => c.address)];
+    const accounts = await accountsOf(addresses);
+    const held = new Map(holders.map((holder, at) => [holder, amountOf(accounts[at])]));
+    const total = [...held.values()].reduce((sum, amount) => sum + amount, 0n);
     expect(total, "tokens in all known accounts").equal(this.#supply);
-    this.#channels.forEach((_, at) => {
-      const account = accounts[addresses.length + at];
+    this.#channels.forEach((channel, at) => {
+      const account = accounts[holders.length + at];
       if (!account || account.data.length === 0) return;
       const state = decodeChannel(account.data);
-      expect(state.payoutWatermark <= state.settled && state.settled <= state.deposit, "paid <= settled <= deposit").equal(true);
+      const { payoutWatermark, settled, deposit } = state;
+      expect(payoutWatermark <= settled && settled <= deposit, "paid <= settled <= deposit").equal(true);
       if (state.status === "distributed") return;
-      const refunded = state.payerWithdrawnAt === 0n ? 0n : state.deposit - state.settled;
-      const owed = state.deposit - state.payoutWatermark - refunded;
-      expect(amounts[owners.length + at]! >= owed, "the escrow covers what is owed").equal(true);
+      const refunded = state.payerWithdrawnAt === 0n ? 0n : deposit - settled;
+      const owed = deposit - payoutWatermark - refunded;
+      expect(held.get(channel.escrow.toBase58())! >= owed, "the escrow covers what is owed").equal(true);
     });
   }
+}
+
+async function accountsOf(addresses: readonly PublicKey[]) {
+  const pages = [];
+  for (let at = 0; at < addresses.length; at += 100) {
+    pages.push(await chain.connection.getMultipleAccountsInfo(addresses.slice(at, at + 100), "confirmed"));
+  }
+  return pages.flat();
+}
+
+function amountOf(account: { data: Uint8Array } | null | undefined): bigint {
+  if (!account || account.data.length < ACCOUNT_SIZE) return 0n;
+  return AccountLayout.decode(account.data).amount;
 }
 
 /** The landed transaction, or an error with its logs. */
@@ -381,4 +386,3 @@ export function withData(instruction: TransactionInstruction, change: (data: Buf
   return new TransactionInstruction({ ...instruction, data: change(Buffer.from(instruction.data)) });
 }
 
-export { grindSalt };
