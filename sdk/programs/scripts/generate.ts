@@ -1,13 +1,21 @@
-// Writes src/generated/<program>.ts from artifacts/<program>.json; with --check only says what would change.
+// Writes src/generated/<program>.ts from artifacts/<program>.json; with --check only says what would change and
+// exits 1. --from and --to name other folders.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import type { Idl } from "@coral-xyz/anchor";
 import idlModule from "@coral-xyz/anchor/dist/cjs/idl.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const from = join(root, "artifacts");
-const to = join(root, "sdk/programs/src/generated");
+const { values: options } = parseArgs({
+  options: {
+    check: { type: "boolean", default: false },
+    from: { type: "string", default: join(root, "artifacts") },
+    to: { type: "string", default: join(root, "sdk/programs/src/generated") },
+  },
+});
+const { from, to } = options;
 
 /** The module for one IDL: its type in camelCase, as `Program` sees it, and the IDL itself. */
 function render(file: string, idl: Idl): string {
@@ -59,4 +67,4 @@ function main(check: boolean): number {
   return 0;
 }
 
-process.exitCode = main(process.argv.includes("--check"));
+process.exitCode = main(options.check);

@@ -46,8 +46,8 @@ export function requireTokenProgram(program: PublicKey): PublicKey {
   throw new InvalidFieldError("tokenProgram", "neither SPL Token nor Token-2022");
 }
 
-/** The address that signs a program's events. */
-export function eventAuthority(programId: PublicKey): PublicKey {
+/** The address that signs a channel program's events. Its seed is the standard's, not Anchor's. */
+export function eventAuthority(programId: PublicKey = SESSION_PROGRAM_ID): PublicKey {
   return PublicKey.findProgramAddressSync([Buffer.from("event_authority")], programId)[0];
 }
 
