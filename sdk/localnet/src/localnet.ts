@@ -96,30 +96,30 @@ export class Localnet {
 
   /** Slot and time now. */
   clock(): ClockTime {
-    return { slot: this.#chain.slot(), unixTimestamp: this.#chain.unixTime() };
+    return { slot: this.#chain.time.slot(), unixTimestamp: this.#chain.time.unixTime() };
   }
 
   /** Sets the clock in unix seconds. When slots go by time, the clock goes on from there. */
   setClock(unixSeconds: number): ClockTime {
-    this.#chain.setClock(unixSeconds);
+    this.#chain.time.setClock(unixSeconds);
     return this.clock();
   }
 
   /** Moves the clock by whole seconds and begins one new slot. Blockhashes stay valid. */
   advanceSeconds(seconds: number): ClockTime {
-    this.#chain.advanceSeconds(seconds);
+    this.#chain.time.advanceSeconds(seconds);
     return this.clock();
   }
 
   /** Moves `slots` slots on, and the clock by their length. Blockhashes older than 150 slots expire. */
   warpSlots(slots: number): ClockTime {
-    this.#chain.advanceSlots(slots, true);
+    this.#chain.time.advanceSlots(slots, true);
     return this.clock();
   }
 
   /** Makes all blockhashes handed out so far invalid; returns the new one. */
   expireBlockhash(): string {
-    return this.#chain.expireBlockhashes();
+    return this.#chain.time.expireBlockhashes();
   }
 
   /** Overwrites an account; `owner` is base58. */
@@ -212,9 +212,9 @@ async function serve<T>(
     );
   }
   const subscriptions = new Subscriptions(chain, [rpc, ws]);
-  chain.start();
+  chain.time.start();
   const close = async () => {
-    chain.stop();
+    chain.time.stop();
     await subscriptions.close();
     await Promise.all(
       [rpc, ws].map((server) => {

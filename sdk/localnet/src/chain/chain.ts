@@ -1,30 +1,17 @@
-// The chain: LiteSVM plus slots, blockhashes, a clock, a history and the rules a cluster enforces around execution.
+// The chain: LiteSVM plus time, a history and the rules a cluster enforces around execution.
 import { createHash } from "node:crypto";
-import {
-  DEFAULT_SLOT_MS,
-  FINALIZED_DEPTH,
-  MAX_PROCESSING_AGE,
-  SLOT_HASHES,
-  SLOT_HASHES_SYSVAR,
-  START_SLOT,
-  UPGRADEABLE_LOADER,
-} from "../constants.js";
+import { UPGRADEABLE_LOADER } from "../constants.js";
 import { type AccountView, RENT_EXEMPT_EPOCH } from "./account.js";
-import { base58 } from "./base58.js";
-import { Blockhashes, type RecentBlockhash } from "./blockhashes.js";
-import { ChainClock, SlotTimes } from "./clock.js";
 import { readComputeBudget } from "./compute-budget.js";
 import { costUnits, loadedAccountsSize, messageFee } from "./fees.js";
 import { type Execution, Ledger, type TransactionRecord } from "./ledger.js";
 import { type ResolvedKeys, resolveKeys } from "./lookup.js";
 import { advancedNonce, nonceAccountOf } from "./nonce.js";
-import { SlotHashes } from "./slot-hashes.js";
 import { invokedPrograms, type ProgramSizes, type Snapshot, takeSnapshot } from "./snapshot.js";
 import type { TransactionErrorJson } from "./svm-error.js";
+import { type Commitment, Timeline } from "./timeline.js";
 import type { DecodedMessage, DecodedTransaction } from "./transaction.js";
 import { Vm, type VmResult } from "./vm.js";
-
-export type Commitment = "processed" | "confirmed" | "finalized";
 
 export interface ChainOptions {
   /** Milliseconds per slot, or `"manual"`: slots then advance only when told to. */
@@ -35,8 +22,6 @@ export interface ChainOptions {
 
 /** Told after accounts changed, by a transaction or by a cheat. */
 export type ChangeListener = (addresses: readonly string[], record: TransactionRecord | undefined) => void;
-/** Told after the chain moved to a new slot. */
-export type SlotListener = (slot: number, parent: number) => void;
 
 /** A simulated transaction and the accounts as it would have left them (`undefined` when it failed). */
 export interface Simulation {
@@ -44,7 +29,6 @@ export interface Simulation {
   readonly after: ReadonlyMap<string, AccountView | undefined> | undefined;
 }
 
-const SLOTS_PER_EPOCH = 432_000;
 /** Errors of a transaction that could not load: it lands, pays its fee and runs nothing. */
 const FEES_ONLY: readonly TransactionErrorJson[] = [
   "ProgramAccountNotFound",
@@ -56,169 +40,24 @@ const STATUS_SLOTS = 300;
 
 /** One embedded chain. All calls are synchronous. */
 export class Chain {
-  readonly manual: boolean;
-  readonly slotMs: number;
   readonly ledger: Ledger;
+  /** Its slots, blockhashes and clock. */
+  readonly time: Timeline;
   readonly #vm = new Vm();
-  readonly #blockhashes = new Blockhashes();
-  readonly #slotHashes = new SlotHashes();
-  readonly #clock: ChainClock;
-  readonly #times = new SlotTimes();
   readonly #programs: ProgramSizes = new Map();
   readonly #processed = new Map<string, number>();
   readonly #changeListeners = new Set<ChangeListener>();
-  readonly #slotListeners = new Set<SlotListener>();
-  #slot = 0;
-  #served = "";
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ChainOptions) {
-    this.manual = options.slotTime === "manual";
-    this.slotMs = options.slotTime === "manual" ? DEFAULT_SLOT_MS : options.slotTime;
     this.ledger = new Ledger(options.history);
-    this.#clock = new ChainClock(this.manual);
-    this.#blockhashes.push(this.#vm.latestBlockhash(), 0);
-    this.advanceSlots(START_SLOT, false);
-  }
-
-  /** Starts the slot timer, unless slots are manual. The timer alone does not keep the process alive. */
-  start(): void {
-    if (this.manual || this.#timer !== undefined) return;
-    let last = performance.now();
-    this.#timer = setInterval(() => {
-      // A busy event loop delays the timer: catch up by whole slots.
-      const due = Math.max(1, Math.floor((performance.now() - last) / this.slotMs + 0.5));
-      last += due * this.slotMs;
-      this.advanceSlots(due, false);
-    }, this.slotMs);
-    this.#timer.unref();
-  }
-
-  stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
+    this.time = new Timeline(this.#vm, options.slotTime);
+    this.time.onSlot((slot) => this.#forgetProcessed(slot));
   }
 
   onChange(listener: ChangeListener): () => void {
     this.#changeListeners.add(listener);
     return () => this.#changeListeners.delete(listener);
   }
-
-  onSlot(listener: SlotListener): () => void {
-    this.#slotListeners.add(listener);
-    return () => this.#slotListeners.delete(listener);
-  }
-
-  // ---- slots, blockhashes, clock ----
-
-  /** The newest slot of a commitment. On a manual chain all three are the same. */
-  slot(commitment: Commitment = "processed"): number {
-    if (this.manual || commitment === "processed") return this.#slot;
-    return Math.max(0, this.#slot - (commitment === "confirmed" ? 1 : FINALIZED_DEPTH));
-  }
-
-  epoch(slot: number): { epoch: number; slotIndex: number; slotsInEpoch: number } {
-    return {
-      epoch: Math.floor(slot / SLOTS_PER_EPOCH),
-      slotIndex: slot % SLOTS_PER_EPOCH,
-      slotsInEpoch: SLOTS_PER_EPOCH,
-    };
-  }
-
-  /** Unix seconds at which a slot was made. */
-  blockTime(slot: number): number {
-    return this.#times.at(slot);
-  }
-
-  /** Unix seconds of the Clock sysvar. */
-  unixTime(): number {
-    return this.#times.at(this.#slot);
-  }
-
-  /**
-   * The newest blockhash of a commitment. A manual chain gives every caller a blockhash of its own, so that
-   * sending the same instructions twice makes two transactions, as it does where blockhashes change with time.
-   */
-  latestBlockhash(commitment: Commitment): RecentBlockhash {
-    if (!this.manual) return this.#blockhashes.at(this.slot(commitment));
-    if (this.#served === this.#blockhashes.latest.hash) this.#pushBlockhash(this.#slot);
-    this.#served = this.#blockhashes.latest.hash;
-    return this.#blockhashes.latest;
-  }
-
-  /** A blockhash that nobody else was given, of the current slot. */
-  freshBlockhash(): string {
-    this.#pushBlockhash(this.#slot);
-    return this.#blockhashes.latest.hash;
-  }
-
-  /** The blockhash of a slot's block; those older than the SlotHashes sysvar are made up from the slot number. */
-  blockhashOf(slot: number): string {
-    return this.#slotHashes.find(slot) ?? (slot === this.#slot ? this.#blockhashes.latest.hash : inventedHash(slot));
-  }
-
-  /** Whether a transaction naming this blockhash may land, as the newest slot of a commitment sees it. */
-  isBlockhashValid(blockhash: string, commitment: Commitment): boolean {
-    const last = this.#blockhashes.lastValidHeight(blockhash);
-    return last !== undefined && last - MAX_PROCESSING_AGE <= this.slot(commitment);
-  }
-
-  /** Moves `count` slots on, with a blockhash for each; with `moveClock` the clock moves by their length too. */
-  advanceSlots(count: number, moveClock: boolean): void {
-    const parent = this.#slot;
-    const target = parent + count;
-    if (moveClock) this.#clock.set(this.#clock.nowMs() + count * this.slotMs);
-    // Only the slots that SlotHashes and the blockhash ring remember get a blockhash of their own.
-    for (let slot = Math.max(parent + 1, target - SLOT_HASHES); slot <= target; slot += 1) {
-      this.#slotHashes.push(slot - 1, this.#blockhashes.latest.hash);
-      this.#pushBlockhash(slot);
-    }
-    this.#slot = target;
-    this.#vm.setSysvarData(SLOT_HASHES_SYSVAR, this.#slotHashes.bytes);
-    this.#applyClock();
-    this.#forgetProcessed();
-    for (const listener of this.#slotListeners) listener(target, parent);
-  }
-
-  /** Sets the clock in unix seconds, from this slot on. A running clock then goes on from there. */
-  setClock(unixSeconds: number): void {
-    this.#clock.set(unixSeconds * 1000);
-    this.#applyClock();
-  }
-
-  /** Moves the clock by whole seconds, forward or back, and begins a new slot. */
-  advanceSeconds(seconds: number): void {
-    this.#clock.set(this.#clock.nowMs() + seconds * 1000);
-    this.advanceSlots(1, false);
-  }
-
-  /** Makes every blockhash handed out so far invalid, and makes a new one. */
-  expireBlockhashes(): string {
-    this.#blockhashes.clear();
-    this.#pushBlockhash(this.#slot);
-    return this.#blockhashes.latest.hash;
-  }
-
-  #pushBlockhash(height: number): void {
-    this.#blockhashes.push(this.#vm.nextBlockhash(), height);
-  }
-
-  #applyClock(): void {
-    const unix = this.#clock.unix();
-    const { epoch } = this.epoch(this.#slot);
-    this.#times.record(this.#slot, unix);
-    const epochStart = this.#times.at(epoch * SLOTS_PER_EPOCH);
-    this.#vm.setClock({ slot: this.#slot, epoch, epochStart, unix });
-  }
-
-  #forgetProcessed(): void {
-    for (const [message, slot] of this.#processed) {
-      if (this.#slot - slot <= STATUS_SLOTS) return;
-      this.#processed.delete(message);
-    }
-  }
-
-  // ---- accounts ----
 
   account(address: string): AccountView | undefined {
     return this.#vm.account(address);
@@ -244,12 +83,10 @@ export class Chain {
     this.#programs.clear();
   }
 
-  // ---- transactions ----
-
   /** The full account list of a message; -32602 when its compute budget or a lookup table can't be read. */
   resolve(message: DecodedMessage): ResolvedKeys {
     readComputeBudget(message);
-    return resolveKeys(message, this.#slot, (address) => this.#vm.account(address));
+    return resolveKeys(message, this.time.slot(), (address) => this.#vm.account(address));
   }
 
   /** Why a cluster would not even run this transaction now: too old or already processed. */
@@ -264,7 +101,7 @@ export class Chain {
     if (wrongHeap !== undefined) return { InstructionError: [wrongHeap, "InvalidInstructionData"] };
     if (keys.length > 64) return "TooManyAccountLocks";
     if (new Set(keys).size !== keys.length) return "AccountLoadedTwice";
-    if (!this.isBlockhashValid(message.recentBlockhash, commitment)) {
+    if (!this.time.isBlockhashValid(message.recentBlockhash, commitment)) {
       if (nonceAccountOf(message, (address) => this.#vm.account(address)) === undefined) return "BlockhashNotFound";
     }
     return this.#processed.has(messageId(message)) ? "AlreadyProcessed" : undefined;
@@ -302,7 +139,7 @@ export class Chain {
     const resolved = this.resolve(message);
     const refusal = this.#refusal(transaction, resolved, "processed");
     if (refusal !== undefined) return refusal;
-    const nonce = this.isBlockhashValid(message.recentBlockhash, "processed")
+    const nonce = this.time.isBlockhashValid(message.recentBlockhash, "processed")
       ? undefined
       : nonceAccountOf(message, (address) => this.#vm.account(address));
     const invoked = invokedPrograms(message);
@@ -315,17 +152,24 @@ export class Chain {
     const execution = this.#execution(run, resolved, message, pre, post, fee);
     const record: TransactionRecord = {
       transaction,
-      slot: this.#slot,
-      blockTime: this.unixTime(),
+      slot: this.time.slot(),
+      blockTime: this.time.unixTime(),
       execution,
       costUnits: costUnits(message, resolved, run.unitsConsumed, execution.loadedAccountsSize),
       isWritable: resolved.isWritable,
     };
-    this.#processed.set(messageId(message), this.#slot);
+    this.#processed.set(messageId(message), this.time.slot());
     this.ledger.add(record);
     const changed = resolved.keys.filter((_, index) => resolved.isWritable(index));
     for (const listener of this.#changeListeners) listener(changed, record);
     return record;
+  }
+
+  #forgetProcessed(now: number): void {
+    for (const [message, slot] of this.#processed) {
+      if (now - slot <= STATUS_SLOTS) return;
+      this.#processed.delete(message);
+    }
   }
 
   /** LiteSVM does not tell a program that does not exist from an account that is no program; a cluster does. */
@@ -354,7 +198,7 @@ export class Chain {
     }
     const nonceView = nonce === undefined ? undefined : this.#vm.account(nonce);
     if (nonce !== undefined && nonceView !== undefined) {
-      this.#vm.setAccount(nonce, advancedNonce(nonceView, this.#blockhashes.latest.hash));
+      this.#vm.setAccount(nonce, advancedNonce(nonceView, this.time.newestBlockhash()));
     }
     return true;
   }
@@ -384,9 +228,6 @@ export class Chain {
     };
   }
 }
-
-const inventedHash = (slot: number): string =>
-  base58(createHash("sha256").update(`mppsol-localnet:block:${slot}`).digest());
 
 /** The key by which duplicates are found: the message alone, as a cluster does it. */
 const messageId = (message: DecodedMessage): string => createHash("sha256").update(message.bytes).digest("base64");

@@ -23,7 +23,7 @@ export function airdrop(chain: Chain, address: string, lamports: bigint): string
       executable: false,
     });
   }
-  const blockhash = chain.freshBlockhash();
+  const blockhash = chain.time.freshBlockhash();
   const transaction = new Transaction({ feePayer: faucet.publicKey, recentBlockhash: blockhash });
   transaction.add(SystemProgram.transfer({ fromPubkey: faucet.publicKey, toPubkey: new PublicKey(address), lamports }));
   transaction.sign(faucet);

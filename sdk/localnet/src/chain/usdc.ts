@@ -29,7 +29,7 @@ export function mintUsdc(chain: Chain, owner: string, amount: bigint): MintedUsd
   const mint = new PublicKey(USDC_MINT);
   const holder = new PublicKey(owner);
   const tokenAccount = getAssociatedTokenAddressSync(mint, holder, true);
-  const transaction = new Transaction({ feePayer: payer, recentBlockhash: chain.freshBlockhash() });
+  const transaction = new Transaction({ feePayer: payer, recentBlockhash: chain.time.freshBlockhash() });
   transaction.add(
     createAssociatedTokenAccountIdempotentInstruction(payer, tokenAccount, holder, mint),
     createMintToInstruction(mint, tokenAccount, payer, amount),

@@ -35,7 +35,7 @@ export const accountMethods: MethodTable = {
   getBalance: method(1, 2, (chain, params) => {
     const key = address(params[0]);
     const level = requireSlot(chain, config(params[1], "RpcContextConfig"));
-    return withContext(chain.slot(level), chain.account(key)?.lamports ?? 0n);
+    return withContext(chain.time.slot(level), chain.account(key)?.lamports ?? 0n);
   }),
   getAccountInfo: method(1, 2, (chain, params) => {
     const key = address(params[0]);
@@ -43,7 +43,7 @@ export const accountMethods: MethodTable = {
     const level = requireSlot(chain, fields);
     accountEncoding(fields);
     const view = chain.account(key);
-    return withContext(chain.slot(level), view === undefined ? null : encode(chain, view, fields));
+    return withContext(chain.time.slot(level), view === undefined ? null : encode(chain, view, fields));
   }),
   getMultipleAccounts: method(1, 2, (chain, params) => {
     const [list] = params;
@@ -55,7 +55,7 @@ export const accountMethods: MethodTable = {
     const base64 = { ...fields, encoding: accountEncoding(fields, "base64") };
     const views = keys.map((key) => chain.account(key));
     return withContext(
-      chain.slot(level),
+      chain.time.slot(level),
       views.map((view) => (view === undefined ? null : encode(chain, view, base64))),
     );
   }),
@@ -69,7 +69,7 @@ export const accountMethods: MethodTable = {
       .accountsOf(program)
       .filter(({ account }) => filters.every((passes) => passes(account)))
       .map(({ address: pubkey, account }) => ({ account: encode(chain, account, fields), pubkey }));
-    return fields.withContext === true ? withContext(chain.slot(level), found) : found;
+    return fields.withContext === true ? withContext(chain.time.slot(level), found) : found;
   }),
 };
 

@@ -13,14 +13,14 @@ export const blockMethods: MethodTable = {
   minimumLedgerSlot: method(0, 0, () => 0),
   getBlockTime: method(1, 1, (chain, params) => {
     const slot = whole(params[0]);
-    requireBlock(chain, slot, chain.slot());
-    return chain.blockTime(slot);
+    requireBlock(chain, slot, chain.time.slot());
+    return chain.time.blockTime(slot);
   }),
   getBlocks: method(1, 3, (chain, params) => {
     const start = whole(params[0]);
     const hasEnd = typeof params[1] === "number";
     const fields = config(hasEnd ? params[2] : (params[1] ?? params[2]), "RpcContextConfig");
-    const newest = chain.slot(historyCommitment(fields));
+    const newest = chain.time.slot(historyCommitment(fields));
     const end = Math.min(hasEnd ? whole(params[1]) : newest, newest);
     if (end - start > MAX_BLOCKS) throw invalidParams(`Slot range too large; max ${MAX_BLOCKS}`);
     return range(start, end);
@@ -29,19 +29,19 @@ export const blockMethods: MethodTable = {
     const start = whole(params[0]);
     const limit = whole(params[1], "usize");
     if (limit > MAX_BLOCKS) throw invalidParams(`Limit too large; max ${MAX_BLOCKS}`);
-    const newest = chain.slot(historyCommitment(config(params[2], "RpcContextConfig")));
+    const newest = chain.time.slot(historyCommitment(config(params[2], "RpcContextConfig")));
     return range(start, Math.min(newest, start + limit - 1));
   }),
   getBlock: method(1, 2, (chain, params) => {
     const slot = whole(params[0]);
     const fields = typeof params[1] === "string" ? { encoding: params[1] } : config(params[1], "RpcBlockConfig");
-    requireBlock(chain, slot, chain.slot(historyCommitment(fields)));
+    requireBlock(chain, slot, chain.time.slot(historyCommitment(fields)));
     return {
       blockHeight: slot,
-      blockTime: chain.blockTime(slot),
-      blockhash: chain.blockhashOf(slot),
+      blockTime: chain.time.blockTime(slot),
+      blockhash: chain.time.blockhashOf(slot),
       parentSlot: Math.max(0, slot - 1),
-      previousBlockhash: chain.blockhashOf(Math.max(0, slot - 1)),
+      previousBlockhash: chain.time.blockhashOf(Math.max(0, slot - 1)),
       ...blockTransactions(chain, slot, fields),
       ...(fields.rewards === undefined || flag(fields.rewards) ? { rewards: [] } : {}),
     };
@@ -49,7 +49,7 @@ export const blockMethods: MethodTable = {
 };
 
 function requireBlock(chain: Chain, slot: number, newest: number): void {
-  if (slot > newest || slot > chain.slot()) {
+  if (slot > newest || slot > chain.time.slot()) {
     throw new RpcError(RpcCode.blockNotAvailable, `Block not available for slot ${slot}`);
   }
 }

@@ -13,26 +13,26 @@ const U64_MAX = 2n ** 64n - 1n;
 /** Most slots in one warp. */
 const MAX_WARP = 1_000_000_000;
 
-const clock = (chain: Chain) => ({ slot: chain.slot(), unixTimestamp: chain.unixTime() });
+const clock = (chain: Chain) => ({ slot: chain.time.slot(), unixTimestamp: chain.time.unixTime() });
 
 export const cheatMethods: MethodTable = {
   mppsol_getClock: method(0, 0, clock),
   mppsol_setClock: method(1, 1, (chain, params) => {
-    chain.setClock(within(params[0], 0, MAX_UNIX, "unix seconds"));
+    chain.time.setClock(within(params[0], 0, MAX_UNIX, "unix seconds"));
     return clock(chain);
   }),
   mppsol_advanceSeconds: method(1, 1, (chain, params) => {
     const seconds = within(params[0], -MAX_UNIX, MAX_UNIX, "seconds");
-    const target = chain.unixTime() + seconds;
+    const target = chain.time.unixTime() + seconds;
     if (target < 0 || target > MAX_UNIX) throw invalidParams("Invalid param: the clock would leave years 1970 to 9999");
-    chain.advanceSeconds(seconds);
+    chain.time.advanceSeconds(seconds);
     return clock(chain);
   }),
   mppsol_warpSlots: method(1, 1, (chain, params) => {
-    chain.advanceSlots(within(params[0], 1, MAX_WARP, "slots"), true);
+    chain.time.advanceSlots(within(params[0], 1, MAX_WARP, "slots"), true);
     return clock(chain);
   }),
-  mppsol_expireBlockhash: method(0, 0, (chain) => ({ blockhash: chain.expireBlockhashes() })),
+  mppsol_expireBlockhash: method(0, 0, (chain) => ({ blockhash: chain.time.expireBlockhashes() })),
   mppsol_setAccount: method(2, 2, (chain, params) => {
     const key = address(params[0]);
     const fields = config(params[1], "an account");

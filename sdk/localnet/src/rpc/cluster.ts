@@ -15,7 +15,7 @@ const IDENTITY = validatorIdentity().publicKey.toBase58();
 const GENESIS_HASH = base58(createHash("sha256").update("mppsol-localnet:genesis").digest());
 
 const slotOf = (chain: Chain, params: Params): number =>
-  chain.slot(requireSlot(chain, config(params[0], "RpcContextConfig")));
+  chain.time.slot(requireSlot(chain, config(params[0], "RpcContextConfig")));
 
 export const clusterMethods: MethodTable = {
   getHealth: method(0, 0, () => "ok"),
@@ -47,12 +47,12 @@ export const clusterMethods: MethodTable = {
     return {
       absoluteSlot,
       blockHeight: absoluteSlot,
-      ...chain.epoch(absoluteSlot),
+      ...chain.time.epoch(absoluteSlot),
       transactionCount: chain.ledger.total,
     };
   }),
   getEpochSchedule: method(0, 0, (chain) => {
-    const { slotsInEpoch } = chain.epoch(0);
+    const { slotsInEpoch } = chain.time.epoch(0);
     return {
       firstNormalEpoch: 0,
       firstNormalSlot: 0,
@@ -63,20 +63,20 @@ export const clusterMethods: MethodTable = {
   }),
   getLatestBlockhash: method(0, 1, (chain, params) => {
     const level = requireSlot(chain, config(params[0], "RpcContextConfig"));
-    const { hash, height } = chain.latestBlockhash(level);
-    return withContext(chain.slot(level), { blockhash: hash, lastValidBlockHeight: height + MAX_PROCESSING_AGE });
+    const { hash, height } = chain.time.latestBlockhash(level);
+    return withContext(chain.time.slot(level), { blockhash: hash, lastValidBlockHeight: height + MAX_PROCESSING_AGE });
   }),
   isBlockhashValid: method(1, 2, (chain, params) => {
     const blockhash = text(params[0]);
     if (fromBase58Exact(blockhash, 32) === undefined) throw invalidParams("WrongSize");
     const level = requireSlot(chain, config(params[1], "RpcContextConfig"));
-    return withContext(chain.slot(level), chain.isBlockhashValid(blockhash, level));
+    return withContext(chain.time.slot(level), chain.time.isBlockhashValid(blockhash, level));
   }),
   getFeeForMessage: method(1, 2, (chain, params) => {
     const message = decodeMessage(base64Bytes(text(params[0])));
     const level = requireSlot(chain, config(params[1], "RpcContextConfig"));
-    const known = chain.isBlockhashValid(message.recentBlockhash, level);
-    return withContext(chain.slot(level), known ? messageFee(message) : null);
+    const known = chain.time.isBlockhashValid(message.recentBlockhash, level);
+    return withContext(chain.time.slot(level), known ? messageFee(message) : null);
   }),
   getRecentPrioritizationFees: method(0, 1, (chain, params) => {
     const [addresses] = params;
@@ -85,7 +85,7 @@ export const clusterMethods: MethodTable = {
       if (addresses.length > 128) throw invalidParams("Too many inputs provided; max 128");
       addresses.map(address);
     }
-    return [{ prioritizationFee: 0, slot: chain.slot() }];
+    return [{ prioritizationFee: 0, slot: chain.time.slot() }];
   }),
   getMinimumBalanceForRentExemption: method(1, 2, (chain, params) =>
     chain.rentExemptMinimum(whole(params[0], "usize")),

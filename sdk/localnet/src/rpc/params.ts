@@ -1,6 +1,7 @@
 // Reads and checks the parameters of a call, with the wording of a node for what it refuses (-32602, -32016).
 import { fromBase58Exact } from "../chain/base58.js";
-import type { Chain, Commitment } from "../chain/chain.js";
+import type { Chain } from "../chain/chain.js";
+import type { Commitment } from "../chain/timeline.js";
 import { API_VERSION } from "../constants.js";
 import type { AccountEncoding, DataSlice } from "../encode/account.js";
 import { invalidParams, RpcCode, RpcError } from "../errors.js";
@@ -90,7 +91,7 @@ export function historyCommitment(fields: Fields): Commitment {
 export function requireSlot(chain: Chain, fields: Fields): Commitment {
   const level = commitment(fields);
   const minimum = optionalWhole(fields.minContextSlot);
-  const contextSlot = chain.slot(level);
+  const contextSlot = chain.time.slot(level);
   if (minimum !== undefined && minimum > contextSlot) {
     throw new RpcError(RpcCode.minContextSlot, "Minimum context slot has not been reached", { contextSlot });
   }

@@ -16,13 +16,13 @@ export const tokenMethods: MethodTable = {
     const level = requireSlot(chain, config(params[1], "CommitmentConfig"));
     if (!isTokenAccount(view)) throw invalidParams("Invalid param: not a Token account");
     const { mint, amount } = tokenState(view);
-    return withContext(chain.slot(level), tokenAmount(amount, mintDecimals(chain.account(mint))));
+    return withContext(chain.time.slot(level), tokenAmount(amount, mintDecimals(chain.account(mint))));
   }),
   getTokenSupply: method(1, 2, (chain, params) => {
     const view = existing(chain, address(params[0]));
     const level = requireSlot(chain, config(params[1], "CommitmentConfig"));
     if (!isMint(view)) throw invalidParams("Invalid param: not a Token mint");
-    return withContext(chain.slot(level), tokenAmount(supply(view), mintDecimals(view)));
+    return withContext(chain.time.slot(level), tokenAmount(supply(view), mintDecimals(view)));
   }),
   getTokenLargestAccounts: method(1, 2, (chain, params) => {
     const mint = address(params[0]);
@@ -34,7 +34,7 @@ export const tokenMethods: MethodTable = {
       .sort((left, right) => (left.amount < right.amount ? 1 : left.amount > right.amount ? -1 : 0))
       .slice(0, 20);
     return withContext(
-      chain.slot(level),
+      chain.time.slot(level),
       largest.map((found) => ({ address: found.address, ...tokenAmount(found.amount, mintDecimals(view)) })),
     );
   }),
@@ -84,7 +84,7 @@ function byHolder(chain: Chain, params: Params, holds: (view: AccountView, holde
       account: encodeAccount(account, accountEncoding(fields), dataSlice(fields), (key) => chain.account(key)),
       pubkey,
     }));
-  return withContext(chain.slot(level), found);
+  return withContext(chain.time.slot(level), found);
 }
 
 function readHolderFilter(

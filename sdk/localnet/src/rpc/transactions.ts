@@ -1,9 +1,10 @@
 // Methods that send, simulate and look up transactions.
 import type { AccountView } from "../chain/account.js";
-import type { Chain, Commitment } from "../chain/chain.js";
+import type { Chain } from "../chain/chain.js";
 import { airdrop } from "../chain/faucet.js";
 import type { Execution, TransactionRecord } from "../chain/ledger.js";
 import { errorMessage } from "../chain/svm-error.js";
+import type { Commitment } from "../chain/timeline.js";
 import {
   type DecodedTransaction,
   decodeTransaction,
@@ -67,7 +68,7 @@ export const transactionMethods: MethodTable = {
     if (list.length > 256) throw invalidParams("Too many inputs provided; max 256");
     const records = list.map(signature).map((id) => chain.ledger.get(id));
     return withContext(
-      chain.slot(),
+      chain.time.slot(),
       records.map((record) => (record === undefined ? null : statusOf(chain, record))),
     );
   }),
@@ -78,7 +79,7 @@ export const transactionMethods: MethodTable = {
     const level = historyCommitment(fields);
     const most = optionalWhole(fields.maxSupportedTransactionVersion, "u8");
     const record = chain.ledger.get(id);
-    if (record === undefined || record.slot > chain.slot(level)) return null;
+    if (record === undefined || record.slot > chain.time.slot(level)) return null;
     requireVersion(record, most);
     return encodeRecord(record, encoding, most !== undefined);
   }),
@@ -142,13 +143,13 @@ function simulateTransaction(chain: Chain, params: readonly unknown[]): Json {
   let transaction = readTransaction(params[0], fields);
   let replacement: Json = null;
   if (replace) {
-    const { hash, height } = chain.latestBlockhash(level);
+    const { hash, height } = chain.time.latestBlockhash(level);
     transaction = withBlockhash(transaction, hash);
     replacement = { blockhash: hash, lastValidBlockHeight: height + MAX_PROCESSING_AGE };
   }
   const wanted = readWantedAccounts(fields.accounts, transaction);
   const { execution, after } = chain.simulate(transaction, sigVerify, level);
-  return withContext(chain.slot(level), {
+  return withContext(chain.time.slot(level), {
     accounts: wanted === undefined ? null : wanted.encode(chain, execution, after),
     err: execution.err,
     fee: execution.fee ?? null,
@@ -203,15 +204,15 @@ function readWantedAccounts(value: unknown, transaction: DecodedTransaction): Wa
 
 /** The confirmation status of a landed transaction. */
 export function confirmationOf(chain: Chain, slot: number): Commitment {
-  if (slot <= chain.slot("finalized")) return "finalized";
-  return slot <= chain.slot("confirmed") ? "confirmed" : "processed";
+  if (slot <= chain.time.slot("finalized")) return "finalized";
+  return slot <= chain.time.slot("confirmed") ? "confirmed" : "processed";
 }
 
 function statusOf(chain: Chain, record: TransactionRecord): Json {
   const confirmationStatus = confirmationOf(chain, record.slot);
   return {
     confirmationStatus,
-    confirmations: confirmationStatus === "finalized" ? null : chain.slot() - record.slot,
+    confirmations: confirmationStatus === "finalized" ? null : chain.time.slot() - record.slot,
     err: record.execution.err,
     slot: record.slot,
     status: statusJson(record.execution.err),
@@ -226,7 +227,7 @@ function signaturesOf(
   before: string | undefined,
   until: string | undefined,
 ): Json[] {
-  const newest = chain.slot(level);
+  const newest = chain.time.slot(level);
   let records = chain.ledger
     .ofAddress(key)
     .filter((record) => record.slot <= newest)

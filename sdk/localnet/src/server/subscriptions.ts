@@ -1,7 +1,8 @@
 // Websocket subscriptions: what each watches, and when it is told.
 import { type AccountView, RENT_EXEMPT_EPOCH } from "../chain/account.js";
-import type { Chain, Commitment } from "../chain/chain.js";
+import type { Chain } from "../chain/chain.js";
 import type { TransactionRecord } from "../chain/ledger.js";
+import type { Commitment } from "../chain/timeline.js";
 import { FINALIZED_DEPTH, SYSTEM_PROGRAM } from "../constants.js";
 import { encodeAccount } from "../encode/account.js";
 import { invalidParams } from "../errors.js";
@@ -72,7 +73,7 @@ class Delayed {
   }
 
   flush(): void {
-    const reached = this.#chain.slot(this.#level);
+    const reached = this.#chain.time.slot(this.#level);
     for (const [key, { slot, result }] of this.#queue) {
       if (slot > reached) continue;
       this.#queue.delete(key);
@@ -105,7 +106,7 @@ const signatureSubscribe: Subscribe = (chain, params, notify, end) => {
       received = true;
       notify("signatureNotification", withContext(record.slot, "receivedSignature"));
     }
-    if (record.slot > chain.slot(level)) return;
+    if (record.slot > chain.time.slot(level)) return;
     // A signature subscription ends with its one answer.
     end();
     notify("signatureNotification", withContext(record.slot, { err: record.execution.err }));
@@ -121,7 +122,7 @@ const accountSubscribe: Subscribe = (chain, params, notify) => {
   return {
     onChange: (addresses) => {
       if (!addresses.includes(key)) return;
-      const slot = chain.slot();
+      const slot = chain.time.slot();
       delayed.push(slot, withContext(slot, encode(chain, chain.account(key) ?? CLOSED, fields)), key);
     },
     onSlot: () => delayed.flush(),
@@ -136,7 +137,7 @@ const programSubscribe: Subscribe = (chain, params, notify) => {
   const delayed = new Delayed(chain, commitment(fields), (result) => notify("programNotification", result));
   return {
     onChange: (addresses) => {
-      const slot = chain.slot();
+      const slot = chain.time.slot();
       for (const pubkey of addresses) {
         const view = chain.account(pubkey);
         if (view?.owner !== program || !filters.every((passes) => passes(view))) continue;

@@ -34,7 +34,7 @@ export class Subscriptions {
     }
     this.#detach = [
       chain.onChange((addresses, record) => this.#tell((live) => live.onChange?.(addresses, record))),
-      chain.onSlot((slot, parent) => this.#tell((live) => live.onSlot?.(slot, parent))),
+      chain.time.onSlot((slot, parent) => this.#tell((live) => live.onSlot?.(slot, parent))),
     ];
   }
 
