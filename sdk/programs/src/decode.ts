@@ -153,11 +153,16 @@ type Events = IdlEvents<MppsolSession>;
 
 const REASONS = ["unsupportedExtension", "closedOrMalformed", "notInitialized", "reassignedAuthority"] as const;
 
+/** Bytes of each event, its discriminator included. */
+const EVENT_LENGTHS: Readonly<Record<string, number>> = { opened: 48, payoutRedirected: 82, rearmed: 56 };
+
+/** Anchor's coder takes what is cut short for whole, or throws; so the length is checked here. */
 function decodeBody(body: Uint8Array): { name: string; data: unknown } | undefined {
   try {
-    return offlineSessionProgram().coder.events.decode(Buffer.from(body).toString("base64")) ?? undefined;
+    const event = offlineSessionProgram().coder.events.decode(Buffer.from(body).toString("base64"));
+    return event !== null && body.length >= (EVENT_LENGTHS[event.name] ?? 0) ? event : undefined;
   } catch {
-    return undefined; // too short for its kind
+    return undefined;
   }
 }
 

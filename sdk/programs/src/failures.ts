@@ -26,6 +26,17 @@ export class TransactionTooLargeError extends MppsolError {
   }
 }
 
+/** More splits than any transaction could settle. */
+export class UnsettleableSplitsError extends MppsolError {
+  override readonly code = "unsettleable-splits";
+  readonly limit: number;
+
+  constructor(count: number, limit: number) {
+    super(`${count} splits do not fit a transaction that settles them; at most ${limit} do`);
+    this.limit = limit;
+  }
+}
+
 /** Which rule an account's bytes break. */
 export type AccountProblem = "length" | "discriminator" | "version" | "status";
 

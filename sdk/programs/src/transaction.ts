@@ -4,7 +4,7 @@ import {
   type Message,
   type MessageV0,
   type PublicKey,
-  Transaction,
+  type Transaction,
   type TransactionInstruction,
   TransactionMessage,
   VersionedTransaction,
@@ -45,7 +45,8 @@ export function requireFits(transaction: Transaction | VersionedTransaction): vo
  * that is too large, so this counts. A legacy transaction needs its fee payer and blockhash.
  */
 export function transactionSize(transaction: Transaction | VersionedTransaction): number {
-  const message = transaction instanceof Transaction ? transaction.compileMessage() : transaction.message;
+  // Not `instanceof`: the caller's web3.js may be another copy.
+  const message = "compileMessage" in transaction ? transaction.compileMessage() : transaction.message;
   const signatures = message.header.numRequiredSignatures;
   return listSize(signatures, 64) + messageSize(message);
 }

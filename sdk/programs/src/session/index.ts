@@ -10,6 +10,7 @@ import {
 } from "@solana/web3.js";
 import { SESSION_PROGRAM_ID, TREASURY } from "../constants.js";
 import { batchVoucherInstruction, voucherInstruction } from "../ed25519.js";
+import { UnsettleableSplitsError } from "../failures.js";
 import { bn, u32 } from "../numbers.js";
 import { channelAddress, escrowAddress, eventAuthority, requireTokenProgram, tokenAddress } from "../pda.js";
 import { offlineSessionProgram } from "../programs.js";
@@ -45,13 +46,14 @@ export interface OpenInput extends Target, Token {
  * Creates a channel and its escrow and moves the deposit in. Signers: payer, rent payer.
  * @throws {InvalidFieldError} for an integer out of range or an unknown token program.
  * @throws {InvalidSplitsError} for splits that the program would refuse.
+ * @throws {UnsettleableSplitsError} for more than could ever be settled.
  */
 export async function open(input: OpenInput): Promise<TransactionInstruction[]> {
   const { payer, payee, mint, salt, openSlot, programId = SESSION_PROGRAM_ID, splits = [] } = input;
   const tokenProgram = requireTokenProgram(input.tokenProgram);
   const authorizedSigner = input.authorizedSigner ?? payer;
   const channel = channelAddress({ payer, payee, mint, authorizedSigner, salt, openSlot }, programId);
-  Splits.check(splits, channel.toBase58());
+  requireSettleable(splits, channel);
   const instruction = await offlineSessionProgram(programId)
     .methods.open({
       salt: bn(salt, "salt"),
@@ -197,7 +199,7 @@ export async function closeAndSettle(
 async function settleInstruction(input: SettleInput): Promise<TransactionInstruction> {
   const { channel, payer, payee, rentPayer, mint, tokenProgram, splits = [] } = input;
   const { treasury = TREASURY, programId = SESSION_PROGRAM_ID } = input;
-  Splits.check(splits, channel.toBase58());
+  requireSettleable(splits, channel);
   return offlineSessionProgram(programId)
     .methods.settle({ recipients: recipients(splits) })
     .accountsStrict({
@@ -252,7 +254,7 @@ export async function reclaim(
 
 /**
  * Raises the watermarks of many channels: the Ed25519 instruction, then `debit_batch`. Nobody signs. The program is
- * the one that the batch was signed for. More than 18 channels need an address lookup table.
+ * the one that the batch was signed for. More than 20 channels need an address lookup table.
  * Throws as `BatchVoucher.encode`.
  */
 export async function debitBatch(input: {
@@ -282,7 +284,7 @@ export interface RearmInput extends Target, Parties {
 export async function rearm(input: RearmInput): Promise<TransactionInstruction[]> {
   const { channel, payer, payee, mint, tokenProgram, voucher, splits = [] } = input;
   const programId = input.programId ?? SESSION_PROGRAM_ID;
-  Splits.check(splits, channel.toBase58());
+  requireSettleable(splits, channel);
   const instruction = await offlineSessionProgram(programId)
     .methods.rearm({ hasVoucher: voucher === undefined ? 0 : 1, recipients: recipients(splits) })
     .accountsStrict({
@@ -301,6 +303,17 @@ export async function rearm(input: RearmInput): Promise<TransactionInstruction[]
     .instruction();
   const proof = voucher === undefined ? [] : [voucherInstruction(voucher)];
   return [...accountsFor(input), ...proof, instruction];
+}
+
+/**
+ * Most recipients whose `settle` still fits a transaction, with a lookup table for all that one can hold; without
+ * one it is 10. A channel with more could be opened, but nobody would ever be paid.
+ */
+export const MAX_SETTLEABLE_SPLITS = 27;
+
+function requireSettleable(splits: readonly Splits.Split[], channel: PublicKey): void {
+  Splits.check(splits, channel.toBase58());
+  if (splits.length > MAX_SETTLEABLE_SPLITS) throw new UnsettleableSplitsError(splits.length, MAX_SETTLEABLE_SPLITS);
 }
 
 function accountsFor(
