@@ -5,6 +5,7 @@ import tempfile
 
 from . import codegen, link, lower, toolchain
 from . import compile as compile_stage
+from .errors import UsageError
 
 HELPERS = [os.path.join(os.path.dirname(os.path.abspath(__file__)), "helpers", name) for name in ("integer.c", "float.c", "memory.c")]
 
@@ -22,7 +23,13 @@ def say(line):
 def build(program_dir, out, cargo_args):
     """Builds one program."""
     toolchain.require()
-    os.makedirs(cache_folder(), exist_ok=True)
+    if os.path.isdir(out):
+        raise UsageError(f"{out} is a folder; name the output file")
+    for folder in (cache_folder(), os.path.dirname(os.path.abspath(out))):
+        try:
+            os.makedirs(folder, exist_ok=True)
+        except OSError as e:
+            raise UsageError(f"can't make {folder}: {e.strerror}")
     bitcode, library = compile_stage.compile_program(program_dir, cache_folder(), cargo_args, say)
     # SBF_KEEP names a folder to keep the intermediate files in, to look at when something is wrong.
     keep = os.environ.get("SBF_KEEP")
@@ -37,7 +44,6 @@ def build(program_dir, out, cargo_args):
         say("relink")
         with open(work + "/out.o", "rb") as f:
             image = link.relink(f.read())
-    os.makedirs(os.path.dirname(os.path.abspath(out)), exist_ok=True)
     with open(out + ".new", "wb") as f:
         f.write(image)
     os.replace(out + ".new", out)

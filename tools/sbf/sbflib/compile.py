@@ -66,9 +66,8 @@ def compile_program(program_dir, cache, cargo_args, say):
     root = std.sysroot(cache, say)
     spec, linker = target.write_spec(cache)
     # One target folder per workspace: cargo can't tell two checkouts of the same sources apart.
-    target_dir = os.environ.get("SBF_TARGET_DIR") or os.path.join(
-        cache, "build", os.path.basename(workspace) + "-" + hashlib.sha256(workspace.encode()).hexdigest()[:12]
-    )
+    own = os.path.join(cache, "build", os.path.basename(workspace) + "-" + hashlib.sha256(workspace.encode()).hexdigest()[:12])
+    target_dir = os.path.abspath(os.environ.get("SBF_TARGET_DIR") or own)
     run = [toolchain.CARGO, "rustc", "--lib", "--release", "--manifest-path", manifest]
     run += ["--crate-type", "cdylib", "--target", spec, "-Zjson-target-spec", *cargo_args]
     say(f"compile: {package}")

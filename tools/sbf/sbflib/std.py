@@ -3,6 +3,8 @@
 Solana has no threads, no randomness, no files and no OS error strings, and a program brings its own
 allocator. std decides such things by lists of target names; each patch adds one name to one list.
 """
+import fcntl
+import functools
 import hashlib
 import inspect
 import os
@@ -81,6 +83,7 @@ def patch(library):
     )
 
 
+@functools.lru_cache(maxsize=None)  # one answer a run, whatever happens to the file meanwhile
 def fingerprint():
     """Names a patched std: the compiler's version and the text of this module."""
     text = inspect.getsource(sys.modules[__name__])
@@ -105,8 +108,15 @@ def prepare(cache):
 def sysroot(cache, say):
     """Compiles the patched std once per cache; returns the folder for rustc's --sysroot."""
     home = os.path.join(cache, "sysroot-" + fingerprint_with_target())
-    if os.path.exists(os.path.join(home, ".ok")):
-        return home
+    with open(os.path.join(cache, "std.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # a second build waits for the first one's std
+        if not os.path.exists(os.path.join(home, ".ok")):
+            compile_sysroot(cache, home, say)
+    return home
+
+
+def compile_sysroot(cache, home, say):
+    """Compiles the patched std into a sysroot."""
     say("std: patching and compiling it for target_os = solana (once per cache)")
     library = prepare(cache)
     spec, linker = target.write_spec(cache)
@@ -137,7 +147,6 @@ def sysroot(cache, say):
     shutil.rmtree(work)
     with open(os.path.join(home, ".ok"), "w"):
         pass
-    return home
 
 
 def fingerprint_with_target():

@@ -122,6 +122,7 @@ const USAGE = [
   ["an option without its value is wrong usage", ["build", "x", "y", "--features"], "needs a value"],
   ["a folder without Cargo.toml is wrong usage", ["build", "/nonexistent", "y"], "no Cargo.toml in /nonexistent"],
   ["a workspace instead of a program is wrong usage", ["build", here, "y"], "is a workspace"],
+  ["a folder as output is wrong usage", ["build", join(here, "program"), here], "is a folder"],
   ["a library instead of a program is wrong usage", ["build", join(here, "cases"), "y"], "no crate-type \"cdylib\""],
 ];
 
