@@ -1,8 +1,16 @@
 // The rules around execution: size, age, duplicates, signatures, fees, errors. Expectations were read off a validator.
 import {
+  createMintToInstruction,
+  createSetAuthorityInstruction,
+  createTransferCheckedInstruction,
+  createTransferCheckedWithFeeInstruction,
+  TOKEN_PROGRAM_ID,
+} from "@solana/spl-token";
+import {
   AddressLookupTableAccount,
   AddressLookupTableProgram,
   ComputeBudgetProgram,
+  Ed25519Program,
   Keypair,
   LAMPORTS_PER_SOL,
   NONCE_ACCOUNT_LENGTH,
@@ -406,6 +414,29 @@ describe("transactions on localnet", () => {
     });
   });
 
+  describe("Ed25519 instructions", () => {
+    const signature = Ed25519Program.createInstructionWithPrivateKey({
+      privateKey: Keypair.generate().secretKey,
+      message: Buffer.from("voucher"),
+    });
+
+    it("are verified, and cost a signature's fee each", async () => {
+      const { value } = (await simulate(chain, await sign(signature))).result;
+      expect(value).to.deep.include({ err: null, fee: 10_000 });
+      const before = await payerBalance();
+      await send(chain, await sign(signature));
+      expect(await payerBalance()).to.equal(before - 10_000);
+    });
+
+    it("fail when the signature does not match", async () => {
+      const data = Buffer.from(signature.data);
+      data[60]! ^= 1;
+      const wrong = new TransactionInstruction({ programId: Ed25519Program.programId, keys: [], data });
+      const { error } = await send(chain, await sign(wrong));
+      expect(error?.data.err).to.deep.equal({ InstructionError: [0, { Custom: 2 }] });
+    });
+  });
+
   describe("durable nonces", () => {
     it("let an old transaction land once, and are used up by a failed one too", async () => {
       const nonce = Keypair.generate();
@@ -517,6 +548,53 @@ describe("transactions on localnet", () => {
       });
       const [listed] = (await call(chain, "getSignaturesForAddress", to.toBase58())).result;
       expect(listed).to.deep.include({ signature, memo: "[8] hello é", err: null, confirmationStatus: "finalized" });
+    });
+
+    it("is parsed as a validator parses it, also when it failed", async () => {
+      const payer = payerOf(chain).publicKey;
+      const [account, mint, other] = [fresh(), fresh(), fresh()] as const;
+      const parsedBy = async (instruction: TransactionInstruction) => {
+        const { result: signature } = await send(chain, await sign(instruction), { skipPreflight: true });
+        const { result } = await call(chain, "getTransaction", signature, { encoding: "jsonParsed" });
+        return result.transaction.message.instructions[0];
+      };
+      const amount = { amount: "1234567", decimals: 6, uiAmount: 1.234567, uiAmountString: "1.234567" };
+      const common = { mint: mint.toBase58(), authority: payer.toBase58(), tokenAmount: amount };
+      const transferInfo = { ...common, source: account.toBase58(), destination: other.toBase58() };
+      expect(await parsedBy(createTransferCheckedInstruction(account, mint, other, payer, 1234567, 6))).to.deep.equal({
+        program: "spl-token",
+        programId: TOKEN_PROGRAM_ID.toBase58(),
+        stackHeight: 1,
+        parsed: { type: "transferChecked", info: transferInfo },
+      });
+      const withFee = createTransferCheckedWithFeeInstruction(account, mint, other, payer, 1234567n, 6, 1n);
+      expect((await parsedBy(withFee)).parsed).to.deep.equal({
+        type: "transferCheckedWithFee",
+        info: {
+          ...transferInfo,
+          feeAmount: { amount: "1", decimals: 6, uiAmount: 0.000001, uiAmountString: "0.000001" },
+        },
+      });
+      expect((await parsedBy(createSetAuthorityInstruction(account, payer, 3, null))).parsed).to.deep.equal({
+        type: "setAuthority",
+        info: {
+          account: account.toBase58(),
+          authority: payer.toBase58(),
+          authorityType: "closeAccount",
+          newAuthority: null,
+        },
+      });
+      expect((await parsedBy(createMintToInstruction(mint, account, payer, 6))).parsed).to.deep.equal({
+        type: "mintTo",
+        info: { mint: mint.toBase58(), account: account.toBase58(), amount: "6", mintAuthority: payer.toBase58() },
+      });
+      const unreadable = new TransactionInstruction({ programId: TOKEN_PROGRAM_ID, keys: [], data: Buffer.from([3]) });
+      expect(await parsedBy(unreadable)).to.deep.equal({
+        accounts: [],
+        data: bs58.encode(Buffer.from([3])),
+        programId: TOKEN_PROGRAM_ID.toBase58(),
+        stackHeight: 1,
+      });
     });
 
     it("is listed per address newest first, between before and until", async () => {

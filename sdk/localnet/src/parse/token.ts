@@ -1,4 +1,4 @@
-// SPL Token and the instructions Token-2022 shares with it. Extension instructions are left unparsed.
+// SPL Token, the instructions Token-2022 shares with it, and its transfer with a fee. Other extensions stay unparsed.
 import { ExtensionType } from "@solana/spl-token";
 import { tokenAmount } from "../encode/token-amount.js";
 import type { Json } from "../json.js";
@@ -142,6 +142,23 @@ export function parseToken(data: Uint8Array, accounts: readonly string[]): Parse
       return { type: "amountToUiAmount", info: { mint: at(0), ...amount() } };
     case 24:
       return { type: "uiAmountToAmount", info: { mint: at(0), uiAmount: read.take(read.remaining).toString("utf8") } };
+    case 26: {
+      if (read.u8() !== 1) return undefined;
+      const value = read.u64();
+      const decimals = read.u8();
+      const feeAmount = tokenAmount(read.u64(), decimals);
+      return {
+        type: "transferCheckedWithFee",
+        info: {
+          source: at(0),
+          mint: at(1),
+          destination: at(2),
+          tokenAmount: tokenAmount(value, decimals),
+          feeAmount,
+          ...signer(3, "authority"),
+        },
+      };
+    }
     default:
       return undefined;
   }
