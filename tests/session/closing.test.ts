@@ -60,7 +60,12 @@ describe("closing a channel", () => {
   it("cannot be put off by the payee: no topup, no rearm, no second close once it is revoked or sealed", async () => {
     const world = await World.create();
     const channel = await world.open({ gracePeriod: 600 });
-    const topup = await session.topup({ ...world.token, channel: channel.address, payer: world.payer.publicKey, amount: 1n });
+    const topup = await session.topup({
+      ...world.token,
+      channel: channel.address,
+      payer: world.payer.publicKey,
+      amount: 1n,
+    });
     await world.revoke(channel);
     await world.refuses("InvalidChannelStatus", topup, [world.payer]);
     await world.refuses("InvalidChannelStatus", await world.rearmInstructions(channel, 5n), [world.payee]);
@@ -110,7 +115,12 @@ describe("closing a channel", () => {
   it("leaves nothing to act on: a distributed channel refuses everything but reclaim", async () => {
     const world = await World.create();
     const channel = await world.open({ deposit: 1_000n });
-    const topup = await session.topup({ ...world.token, channel: channel.address, payer: world.payer.publicKey, amount: 1n });
+    const topup = await session.topup({
+      ...world.token,
+      channel: channel.address,
+      payer: world.payer.publicKey,
+      amount: 1n,
+    });
     await world.close(channel, 300n);
     await world.settle(channel);
     await world.refuses("ChannelNotDistributable", await world.settleInstructions(channel));
@@ -244,11 +254,17 @@ describe("rent", () => {
     const channel = await world.open({ deposit: 100n, slotsAgo: WINDOW - 30n });
     await world.close(channel, 5n);
     const [settle] = await world.settleInstructions(channel);
-    const stolen = { ...settle!, keys: settle!.keys.map((key, at) => (at === 2 ? { ...key, pubkey: world.stranger.publicKey } : key)) };
+    const stolen = {
+      ...settle!,
+      keys: settle!.keys.map((key, at) => (at === 2 ? { ...key, pubkey: world.stranger.publicKey } : key)),
+    };
     await world.refuses("InvalidChannelRentPayer", [stolen]);
     await world.settle(channel);
     await chain.reachSlot(channel.openSlot + WINDOW + 1n);
-    await world.refuses("InvalidChannelRentPayer", await session.reclaim({ channel: channel.address, rentPayer: world.stranger.publicKey }));
+    await world.refuses(
+      "InvalidChannelRentPayer",
+      await session.reclaim({ channel: channel.address, rentPayer: world.stranger.publicKey }),
+    );
     await world.send(await world.reclaimInstructions(channel));
   });
 

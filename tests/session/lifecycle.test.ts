@@ -32,7 +32,12 @@ for (const [name, tokenProgram] of [
       });
       expect(state.rentPayer.equals(world.operator.publicKey)).equal(true);
       expect(await world.balance(channel.address)).equal(700n);
-      const events = parseSessionEvents(await chain.connection.getTransaction(landed.signature, { maxSupportedTransactionVersion: 0, commitment: "confirmed" }));
+      const events = parseSessionEvents(
+        await chain.connection.getTransaction(landed.signature, {
+          maxSupportedTransactionVersion: 0,
+          commitment: "confirmed",
+        }),
+      );
       expect(events.map((event) => event.name)).deep.equal(["Opened"]);
     });
 
@@ -115,7 +120,12 @@ for (const [name, tokenProgram] of [
       await world.send(await world.rearmInstructions(channel, 400n), [world.payee]);
       expect(await world.balance(world.payee.publicKey)).equal(400n);
       expect(await world.balance(world.payer.publicKey)).equal(999_600n);
-      expect(await world.state(channel)).deep.include({ status: "open", deposit: 400n, settled: 400n, payoutWatermark: 400n });
+      expect(await world.state(channel)).deep.include({
+        status: "open",
+        deposit: 400n,
+        settled: 400n,
+        payoutWatermark: 400n,
+      });
       await world.topup(channel, 50n);
       await world.close(channel, 430n);
       await world.settle(channel);

@@ -1,9 +1,16 @@
 // What proves a voucher, and what does not: forged, moved, replayed, foreign, stale (attack list 1–11).
 import { ed25519Instruction, session, signMessage } from "@mppsol/programs";
-import { ComputeBudgetProgram, Ed25519Program, Keypair, PublicKey, SystemProgram, TransactionInstruction } from "@solana/web3.js";
+import {
+  ComputeBudgetProgram,
+  Ed25519Program,
+  Keypair,
+  PublicKey,
+  SystemProgram,
+  TransactionInstruction,
+} from "@solana/web3.js";
 import { expect } from "chai";
 import { chain } from "../support/chain.js";
-import { must, withAccount, World } from "../support/world.js";
+import { must, World, withAccount } from "../support/world.js";
 
 const KEY_AT = 16;
 const SIGNATURE_AT = 48;
@@ -17,14 +24,23 @@ interface Offsets {
 }
 
 /** An Ed25519 instruction with any header over any bytes. */
-function ed25519(body: Uint8Array, { signature, key, message }: Offsets, count = 1, padding = 0): TransactionInstruction {
+function ed25519(
+  body: Uint8Array,
+  { signature, key, message }: Offsets,
+  count = 1,
+  padding = 0,
+): TransactionInstruction {
   const header = Buffer.alloc(16);
   header[0] = count;
   header[1] = padding;
   [signature[0], signature[1], key[0], key[1], message[0], message[2], message[1]].forEach((value, at) => {
     header.writeUInt16LE(value, 2 + at * 2);
   });
-  return new TransactionInstruction({ programId: Ed25519Program.programId, keys: [], data: Buffer.concat([header, body]) });
+  return new TransactionInstruction({
+    programId: Ed25519Program.programId,
+    keys: [],
+    data: Buffer.concat([header, body]),
+  });
 }
 
 const body = (key: Keypair, message: Uint8Array, signature = signMessage(key, message)) =>
@@ -61,7 +77,11 @@ describe("proof of a voucher", () => {
       // Instruction 0 is honestly signed by the channel's signer over the same bytes, so the precompile accepts
       // whatever part instruction 1 borrows from it.
       const genuine = body(channel.signer, message(channel.address, 100n));
-      const honest = ed25519(genuine, { signature: [SIGNATURE_AT, OWN], key: [KEY_AT, OWN], message: [MESSAGE_AT, OWN, 50] });
+      const honest = ed25519(genuine, {
+        signature: [SIGNATURE_AT, OWN],
+        key: [KEY_AT, OWN],
+        message: [MESSAGE_AT, OWN, 50],
+      });
       const borrowing = ed25519(genuine, where as unknown as Offsets);
       await world.refuses("MalformedEd25519Instruction", [honest, borrowing, debit]);
     });
@@ -74,7 +94,11 @@ describe("proof of a voucher", () => {
       key: [KEY_AT, OWN],
       message: [MESSAGE_AT, OWN, own.length - 96],
     });
-    const fake = ed25519(forged(), { signature: [SIGNATURE_AT, 0], key: [KEY_AT, 0], message: [MESSAGE_AT, 0, own.length - 96] });
+    const fake = ed25519(forged(), {
+      signature: [SIGNATURE_AT, 0],
+      key: [KEY_AT, 0],
+      message: [MESSAGE_AT, 0, own.length - 96],
+    });
     await world.refuses("MalformedEd25519Instruction", [honestForAttacker, fake, debit]);
   });
 
@@ -97,7 +121,11 @@ describe("proof of a voucher", () => {
   });
 
   it("is refused with no signature in the instruction", async () => {
-    const none = new TransactionInstruction({ programId: Ed25519Program.programId, keys: [], data: Buffer.from([0, 0]) });
+    const none = new TransactionInstruction({
+      programId: Ed25519Program.programId,
+      keys: [],
+      data: Buffer.from([0, 0]),
+    });
     await world.refuses("MalformedEd25519Instruction", [none, debit]);
   });
 
@@ -134,7 +162,11 @@ describe("proof of a voucher", () => {
   it("is refused when the message is a byte shorter or longer than a voucher", async () => {
     for (const length of [49, 51]) {
       const text = Buffer.concat([message(channel.address, 100n), Buffer.from([0])]).subarray(0, length);
-      const signed = { publicKey: channel.signer.publicKey.toBytes(), signature: signMessage(channel.signer, text), message: text };
+      const signed = {
+        publicKey: channel.signer.publicKey.toBytes(),
+        signature: signMessage(channel.signer, text),
+        message: text,
+      };
       await world.refuses("MalformedEd25519Instruction", [ed25519Instruction(signed), debit]);
     }
   });
@@ -142,7 +174,11 @@ describe("proof of a voucher", () => {
   it("must stand right before: absent, after, or with anything in between it is missing", async () => {
     const [proof] = await world.debitInstructions(channel, 100n);
     const budget = ComputeBudgetProgram.setComputeUnitLimit({ units: 50_000 });
-    const transfer = SystemProgram.transfer({ fromPubkey: chain.payer.publicKey, toPubkey: world.payee.publicKey, lamports: 1 });
+    const transfer = SystemProgram.transfer({
+      fromPubkey: chain.payer.publicKey,
+      toPubkey: world.payee.publicKey,
+      lamports: 1,
+    });
     for (const instructions of [[debit], [debit, proof!], [proof!, budget, debit], [proof!, transfer, debit]]) {
       await world.refuses("MissingEd25519Verification", instructions);
     }
@@ -204,15 +240,30 @@ describe("a voucher", () => {
     );
     const [, debit] = await world.debitInstructions(channel, 100n);
     const text = message(twin, 100n);
-    const signed = { publicKey: channel.signer.publicKey.toBytes(), signature: signMessage(channel.signer, text), message: text };
+    const signed = {
+      publicKey: channel.signer.publicKey.toBytes(),
+      signature: signMessage(channel.signer, text),
+      message: text,
+    };
     await world.refuses("VoucherChannelMismatch", [ed25519Instruction(signed), debit!]);
   });
 
   it("is not: a message of an older format, a batch, a transaction or an off-chain message of 50 bytes", async () => {
     const [, debit] = await world.debitInstructions(channel, 100n);
-    for (const magic of [[0x56, 0x00], [0x56, 0x02], [0x52, 0x01], [0x01, 0x00], [0x80, 0x01], [0xff, 0x73]]) {
+    for (const magic of [
+      [0x56, 0x00],
+      [0x56, 0x02],
+      [0x52, 0x01],
+      [0x01, 0x00],
+      [0x80, 0x01],
+      [0xff, 0x73],
+    ]) {
       const text = message(channel.address, 100n, magic);
-      const signed = { publicKey: channel.signer.publicKey.toBytes(), signature: signMessage(channel.signer, text), message: text };
+      const signed = {
+        publicKey: channel.signer.publicKey.toBytes(),
+        signature: signMessage(channel.signer, text),
+        message: text,
+      };
       await world.refuses("VoucherBadMagic", [ed25519Instruction(signed), debit!]);
     }
   });
@@ -292,15 +343,19 @@ describe("a key that could never sign", () => {
     new PublicKey(Buffer.from("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "hex")),
     new PublicKey(Buffer.from("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "hex")),
   ];
-  const notCanonical = new PublicKey(Buffer.from("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "hex"));
+  const notCanonical = new PublicKey(
+    Buffer.from("eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "hex"),
+  );
 
   it("is refused as a channel's signer: off the curve, of small order, or not canonically encoded", async () => {
     const world = await World.create();
     const pda = PublicKey.findProgramAddressSync([Buffer.from("any")], SystemProgram.programId)[0];
     for (const key of [pda, ...smallOrder, notCanonical, ...(PublicKey.isOnCurve(offCurve) ? [] : [offCurve])]) {
       const channel = await world.plan({ signer: { publicKey: key } as Keypair });
-      await world.refuses("InvalidAuthorizedSigner", await world.openInstructions(channel), [world.payer, world.operator]);
+      await world.refuses("InvalidAuthorizedSigner", await world.openInstructions(channel), [
+        world.payer,
+        world.operator,
+      ]);
     }
   });
 });
-

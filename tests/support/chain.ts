@@ -4,6 +4,7 @@ import { homedir } from "node:os";
 import { fileURLToPath } from "node:url";
 import { isLocalnet, Localnet } from "@mppsol/localnet";
 import {
+  type AddressLookupTableAccount,
   Connection,
   Keypair,
   PublicKey,
@@ -11,9 +12,9 @@ import {
   type TransactionInstruction,
   TransactionMessage,
   VersionedTransaction,
-  type AddressLookupTableAccount,
 } from "@solana/web3.js";
 import bs58 from "bs58";
+import { PROXY_ID } from "./proxy.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const ARTIFACTS = process.env["MPPSOL_ARTIFACTS"] ?? `${ROOT}/artifacts`;
@@ -114,7 +115,12 @@ export class Chain {
       message.staticAccountKeys.slice(0, message.header.numRequiredSignatures).map((key) => key.toBase58()),
     );
     const keys = [this.payer, ...signers];
-    transaction.sign(keys.filter((key, at) => needed.has(key.publicKey.toBase58()) && keys.findIndex((k) => k.publicKey.equals(key.publicKey)) === at));
+    transaction.sign(
+      keys.filter(
+        (key, at) =>
+          needed.has(key.publicKey.toBase58()) && keys.findIndex((k) => k.publicKey.equals(key.publicKey)) === at,
+      ),
+    );
     const wire = transaction.serialize();
     if (wire.length > PACKET_BYTES) throw new Error(`the transaction has ${wire.length} bytes of ${PACKET_BYTES}`);
     const signature = await this.connection.sendRawTransaction(wire, { skipPreflight: true });
@@ -168,6 +174,7 @@ async function start(): Promise<Chain> {
     .map((name) => ({ idl: artifact(`${name}.json`), file: artifact(`${name}.so`) }))
     .filter(({ idl, file }) => existsSync(idl) && existsSync(file))
     .map(({ idl, file }) => ({ id: (JSON.parse(readFileSync(idl, "utf8")) as { address: string }).address, file }));
+  programs.push({ id: PROXY_ID.toBase58(), file: artifact("test_proxy.so") });
   const net = await Localnet.start({ programs, slotTime: "manual" });
   // Past the first window, so that channels can be opened with a slot of the past.
   net.warpSlots(2_000);

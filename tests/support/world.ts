@@ -1,7 +1,17 @@
 // A small economy around one mint: parties, their token accounts, a channel, and the books. After every transaction,
 // landed or refused, the books are checked.
-import { type SignedVoucher, Splits } from "@mppsol/core";
-import { channelAddress, type ChannelState, decodeChannel, decodeError, escrowAddress, session, signVoucher, tokenAddress, TREASURY } from "@mppsol/programs";
+import type { SignedVoucher, Splits } from "@mppsol/core";
+import {
+  type ChannelState,
+  channelAddress,
+  decodeChannel,
+  decodeError,
+  escrowAddress,
+  session,
+  signVoucher,
+  TREASURY,
+  tokenAddress,
+} from "@mppsol/programs";
 import {
   ACCOUNT_SIZE,
   AccountLayout,
@@ -19,7 +29,7 @@ export const DECIMALS = 6;
 /** Seconds of grace: short where it must be waited out. */
 export const GRACE = chain.isLocalnet ? 900 : 3;
 const START_BALANCE = 1_000_000n;
-const START_LAMPORTS = 50_000_000;
+const START_LAMPORTS = 500_000_000;
 
 export interface WorldOptions {
   readonly tokenProgram?: PublicKey;
@@ -117,7 +127,14 @@ export class World {
   }
 
   mintTo(owner: PublicKey, amount: bigint): TransactionInstruction {
-    return createMintToInstruction(this.mint, this.ata(owner), this.mintAuthority.publicKey, amount, [], this.tokenProgram);
+    return createMintToInstruction(
+      this.mint,
+      this.ata(owner),
+      this.mintAuthority.publicKey,
+      amount,
+      [],
+      this.tokenProgram,
+    );
   }
 
   /** Mints more, and keeps the books. */
@@ -205,7 +222,12 @@ export class World {
     return channel;
   }
 
-  voucher(channel: Channel, cumulativeAmount: bigint, expiresAt = 0n, signer = channel.signer): Promise<SignedVoucher.SignedVoucher> {
+  voucher(
+    channel: Channel,
+    cumulativeAmount: bigint,
+    expiresAt = 0n,
+    signer = channel.signer,
+  ): Promise<SignedVoucher.SignedVoucher> {
     return signVoucher({ channelId: channel.address.toBase58(), cumulativeAmount, expiresAt }, signer);
   }
 
@@ -219,10 +241,9 @@ export class World {
 
   async topup(channel: Channel, amount: bigint): Promise<Landed> {
     const { payer } = this;
-    return this.send(
-      await session.topup({ ...this.token, channel: channel.address, payer: payer.publicKey, amount }),
-      [payer],
-    );
+    return this.send(await session.topup({ ...this.token, channel: channel.address, payer: payer.publicKey, amount }), [
+      payer,
+    ]);
   }
 
   async closeInstructions(channel: Channel, amount?: bigint, expiresAt = 0n) {
@@ -299,7 +320,11 @@ export class World {
   }
 
   /** Sends what must fail with `name`, and checks that nothing changed. */
-  async refuses(name: string, instructions: readonly TransactionInstruction[], signers: readonly Keypair[] = []): Promise<void> {
+  async refuses(
+    name: string,
+    instructions: readonly TransactionInstruction[],
+    signers: readonly Keypair[] = [],
+  ): Promise<void> {
     const before = await this.#snapshot(instructions);
     const landed = await chain.send(instructions, signers);
     expect(landed.err, `nothing refused this; ${name} should have`).not.equal(null);
@@ -359,7 +384,8 @@ function amountOf(account: { data: Uint8Array } | null | undefined): bigint {
 
 /** The landed transaction, or an error with its logs. */
 export function must(landed: Landed): Landed {
-  if (landed.err !== null) throw new Error(`${nameOf(landed)}: ${JSON.stringify(landed.err)}\n${landed.logs.join("\n")}`);
+  if (landed.err !== null)
+    throw new Error(`${nameOf(landed)}: ${JSON.stringify(landed.err)}\n${landed.logs.join("\n")}`);
   return landed;
 }
 
@@ -370,7 +396,11 @@ export function nameOf(landed: Landed): string {
 }
 
 /** The instruction with account number `at` replaced. */
-export function withAccount(instruction: TransactionInstruction, at: number, pubkey: PublicKey): TransactionInstruction {
+export function withAccount(
+  instruction: TransactionInstruction,
+  at: number,
+  pubkey: PublicKey,
+): TransactionInstruction {
   const keys = instruction.keys.map((key, i) => (i === at ? { ...key, pubkey } : key));
   return new TransactionInstruction({ ...instruction, keys });
 }
@@ -382,7 +412,9 @@ export function unsigned(instruction: TransactionInstruction, at: number): Trans
 }
 
 /** The instruction with other data. */
-export function withData(instruction: TransactionInstruction, change: (data: Buffer) => Buffer): TransactionInstruction {
+export function withData(
+  instruction: TransactionInstruction,
+  change: (data: Buffer) => Buffer,
+): TransactionInstruction {
   return new TransactionInstruction({ ...instruction, data: change(Buffer.from(instruction.data)) });
 }
-
