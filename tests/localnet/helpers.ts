@@ -11,13 +11,17 @@ export interface RpcAnswer {
 }
 
 /** Posts a body as it is and returns the status and the text. */
-export async function post(url: string, body: string, headers: Record<string, string> = {}) {
+export async function post(
+  url: string,
+  body: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; text: string }> {
   const response = await fetch(url, {
     method: "POST",
     headers: { "content-type": "application/json", ...headers },
     body,
   });
-  return { status: response.status, text: await response.text(), headers: response.headers };
+  return { status: response.status, text: await response.text() };
 }
 
 /** One JSON-RPC call. */
