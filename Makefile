@@ -1,0 +1,37 @@
+# mppsol: one word for each job. `make demo` and `make test` set themselves up.
+.PHONY: help demo test build check bench clean setup
+.DEFAULT_GOAL := help
+
+help: ## what there is
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: node_modules/.package-lock.json
+	@npx --no-install tsc -b
+
+node_modules/.package-lock.json: package.json package-lock.json sdk/core/package.json sdk/programs/package.json sdk/localnet/package.json
+	@tools/need-node
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: setup ## an agent pays 1,000 requests in two transactions; then a program pays by CPI
+	@npx --no-install tsx examples/demo/main.ts $(ARGS)
+
+test: setup ## all tests: TypeScript on the embedded chain, Rust where cargo is installed
+	node tools/artifacts/artifacts.mjs check
+	npm test
+	@if command -v cargo >/dev/null; then cargo test --workspace --locked --exclude test_proxy; \
+	else echo "test: cargo is not installed; the Rust tests were not run"; fi
+
+build: setup ## the programs, their IDLs and the clients made from them, into artifacts/ (needs cargo)
+	tools/build
+
+check: setup ## lint and types of both languages, and that generated files are current
+	npm run --silent check
+	@if command -v cargo >/dev/null; then cargo fmt --all --check && cargo clippy --workspace --all-targets --locked -- -D warnings; \
+	else echo "check: cargo is not installed; the Rust code was not checked"; fi
+
+bench: setup ## compute units of every instruction, beside the Foundation's program
+	@npx --no-install tsx bench/cu.ts $(ARGS)
+
+clean: ## what was built here, but not what is committed
+	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo
