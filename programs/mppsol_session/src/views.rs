@@ -3,10 +3,10 @@
 
 use pinocchio::account::{Ref, RefMut};
 use pinocchio::cpi::Seed;
+use pinocchio::error::ProgramError;
 use pinocchio::sysvars::clock::Clock;
 use pinocchio::sysvars::Sysvar;
 use pinocchio::{AccountView, Address};
-use pinocchio::error::ProgramError;
 
 use crate::constants::CHANNEL_SEED;
 use crate::errors::SessionError;
@@ -146,10 +146,7 @@ impl ChannelSeeds {
 
 /// Frees a channel's address: every lamport to the rent payer, no data, owned by the system program.
 pub fn deallocate(channel: &mut AccountView, rent_payer: &mut AccountView) -> Result<()> {
-    let total = rent_payer
-        .lamports()
-        .checked_add(channel.lamports())
-        .ok_or(SessionError::RentPayerBalanceOverflow)?;
+    let total = rent_payer.lamports().checked_add(channel.lamports()).ok_or(SessionError::RentPayerBalanceOverflow)?;
     rent_payer.set_lamports(total);
     channel.set_lamports(0);
     channel.close()

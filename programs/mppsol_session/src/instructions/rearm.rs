@@ -21,9 +21,7 @@ const FIXED_ACCOUNTS: usize = 10;
 /// since the last payout, and the payer all that is unspent; the deposit is then what is settled, and the next
 /// session starts with `topup`. Nothing goes to the treasury: if anyone cannot be paid, nothing happens.
 pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
-    let (head, tail) = accounts
-        .split_first_chunk_mut::<FIXED_ACCOUNTS>()
-        .ok_or(SessionError::NotEnoughAccountKeys)?;
+    let (head, tail) = accounts.split_first_chunk_mut::<FIXED_ACCOUNTS>().ok_or(SessionError::NotEnoughAccountKeys)?;
     let [payee, channel, escrow, payer_tokens, payee_tokens, mint, token_program, instructions, event_authority, this_program] =
         head;
     let (has_voucher, splits) = data.split_first().ok_or(SessionError::InvalidInstructionData)?;

@@ -22,9 +22,7 @@ const FIXED_ACCOUNTS: usize = 11;
 /// payout. From sealed also: the refund to the payer unless it took it, what is left to the treasury, the escrow
 /// closed. A share that cannot be paid goes to the treasury and is reported; it blocks nobody else.
 pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
-    let (head, tail) = accounts
-        .split_first_chunk_mut::<FIXED_ACCOUNTS>()
-        .ok_or(SessionError::NotEnoughAccountKeys)?;
+    let (head, tail) = accounts.split_first_chunk_mut::<FIXED_ACCOUNTS>().ok_or(SessionError::NotEnoughAccountKeys)?;
     let [channel, payer, rent_payer, escrow, payer_tokens, payee_tokens, treasury_tokens, mint, token_program, event_authority, this_program] =
         head;
     let splits = Splits::parse(data)?;
@@ -44,13 +42,8 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
         return Err(SessionError::RecipientAccountCountMismatch.into());
     }
     let token = TokenContext::new(mint, token_program)?;
-    let held = token
-        .check_ata(escrow, channel.address().as_array())
-        .map_err(|why| RoleErrors::ESCROW.of(why))?
-        .amount;
-    token
-        .check_ata(treasury_tokens, TREASURY.as_array())
-        .map_err(|why| RoleErrors::TREASURY.of(why))?;
+    let held = token.check_ata(escrow, channel.address().as_array()).map_err(|why| RoleErrors::ESCROW.of(why))?.amount;
+    token.check_ata(treasury_tokens, TREASURY.as_array()).map_err(|why| RoleErrors::TREASURY.of(why))?;
 
     let seeds = ChannelSeeds::of(&before);
     let from = Purse { token: &token, channel, escrow, seeds: &seeds };
@@ -59,8 +52,7 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
         let to = Beneficiary { role: PayoutBeneficiary::Recipient, account, owner: entry.recipient.as_array() };
         books.pay(&from, to, payout.of(entry.bps))?;
     }
-    let payee =
-        Beneficiary { role: PayoutBeneficiary::Payee, account: payee_tokens, owner: before.payee.as_array() };
+    let payee = Beneficiary { role: PayoutBeneficiary::Payee, account: payee_tokens, owner: before.payee.as_array() };
     books.pay(&from, payee, payout.of(splits.payee_bps))?;
     if payout.refund > 0 {
         let payer =

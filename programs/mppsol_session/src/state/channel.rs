@@ -116,9 +116,7 @@ impl Channel {
 
     /// First second at which a closing channel may be sealed.
     fn deadline(&self) -> Result<i64> {
-        self.closure_started_at
-            .checked_add(i64::from(self.grace_period))
-            .ok_or(SessionError::SealDeadlineOverflow)
+        self.closure_started_at.checked_add(i64::from(self.grace_period)).ok_or(SessionError::SealDeadlineOverflow)
     }
 
     /// Whether vouchers still count: while open, and while closing until the grace period ends.

@@ -29,16 +29,27 @@ fn channel(deposit: u64) -> Channel {
 #[derive(Debug, Clone)]
 enum Step {
     /// A voucher relative to the watermark and deposit, so that most are near a boundary.
-    Debit { cumulative: Near, expires_in: Option<i64> },
-    DebitTarget { target: Near },
-    Topup { amount: u64 },
-    Close { voucher: Option<Near> },
+    Debit {
+        cumulative: Near,
+        expires_in: Option<i64>,
+    },
+    DebitTarget {
+        target: Near,
+    },
+    Topup {
+        amount: u64,
+    },
+    Close {
+        voucher: Option<Near>,
+    },
     Revoke,
     Seal,
     Settle,
     WithdrawPayer,
     Rearm,
-    Wait { seconds: i64 },
+    Wait {
+        seconds: i64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -106,7 +117,13 @@ impl Books {
     }
 }
 
-fn attempt(channel: &mut Channel, step: &Step, now: &mut i64, books: &mut Books, bps: &[u16]) -> Result<(), SessionError> {
+fn attempt(
+    channel: &mut Channel,
+    step: &Step,
+    now: &mut i64,
+    books: &mut Books,
+    bps: &[u16],
+) -> Result<(), SessionError> {
     let clock = *now;
     let clock = || Ok(clock);
     match step {
@@ -276,9 +293,33 @@ fn an_unknown_status_byte_stops_everything() {
     let stuck = Channel { status: 4, ..channel(10) };
     let terms = Terms { cumulative: 1, expires_at: 0 };
     let wrong = SessionError::InvalidChannelStatus;
-    assert_eq!({ let mut c = stuck; c.debit(&terms, || Ok(1)) }, Err(wrong));
-    assert_eq!({ let mut c = stuck; c.settle(1).map(drop) }, Err(wrong));
-    assert_eq!({ let mut c = stuck; c.close(None, || Ok(1)) }, Err(wrong));
-    assert_eq!({ let mut c = stuck; c.topup(1) }, Err(wrong));
+    assert_eq!(
+        {
+            let mut c = stuck;
+            c.debit(&terms, || Ok(1))
+        },
+        Err(wrong)
+    );
+    assert_eq!(
+        {
+            let mut c = stuck;
+            c.settle(1).map(drop)
+        },
+        Err(wrong)
+    );
+    assert_eq!(
+        {
+            let mut c = stuck;
+            c.close(None, || Ok(1))
+        },
+        Err(wrong)
+    );
+    assert_eq!(
+        {
+            let mut c = stuck;
+            c.topup(1)
+        },
+        Err(wrong)
+    );
     assert_eq!(stuck.reclaim(u64::MAX), Err(wrong));
 }

@@ -31,9 +31,8 @@ impl<'a> BatchVoucher<'a> {
         if message.get(..2) != Some(&BATCH_MAGIC) {
             return Err(SessionError::VoucherBadMagic);
         }
-        let (header, targets) = message
-            .split_first_chunk::<HEADER_LEN>()
-            .ok_or(SessionError::MalformedEd25519Instruction)?;
+        let (header, targets) =
+            message.split_first_chunk::<HEADER_LEN>().ok_or(SessionError::MalformedEd25519Instruction)?;
         let [_, _, count, rest @ ..] = header;
         if *count == 0 || *count > MAX_BATCH {
             return Err(SessionError::InvalidBatchCount);

@@ -43,10 +43,7 @@ pub fn verify_batch<'a>(proof: &'a AccountView) -> Result<(BatchVoucher<'a>, &'a
 
 /// Hands `read` the data of the Ed25519 instruction at the index before the current one.
 #[inline(always)]
-fn with_previous_instruction<'a, T>(
-    proof: &'a AccountView,
-    read: impl FnOnce(&'a [u8]) -> Result<T>,
-) -> Result<T> {
+fn with_previous_instruction<'a, T>(proof: &'a AccountView, read: impl FnOnce(&'a [u8]) -> Result<T>) -> Result<T> {
     if !same_key(proof.address().as_array(), INSTRUCTIONS_ID.as_array()) {
         return Err(SessionError::InvalidInstructionsSysvar);
     }
@@ -54,10 +51,7 @@ fn with_previous_instruction<'a, T>(
     let data: &'a [u8] = unsafe { core::slice::from_raw_parts(proof.data_ptr(), proof.data_len()) };
     // SAFETY: as above, so the layout is the sysvar's.
     let instructions = unsafe { Instructions::new_unchecked(data) };
-    let previous = instructions
-        .load_current_index()
-        .checked_sub(1)
-        .ok_or(SessionError::MissingEd25519Verification)?;
+    let previous = instructions.load_current_index().checked_sub(1).ok_or(SessionError::MissingEd25519Verification)?;
     // SAFETY: an index below the current instruction's exists.
     let instruction = unsafe { instructions.deserialize_instruction_unchecked(previous as usize) };
     if !same_key(instruction.get_program_id().as_array(), &ed25519::PROGRAM_ID) {
