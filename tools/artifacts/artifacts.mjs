@@ -61,6 +61,15 @@ function fail(message) {
   process.exit(1);
 }
 
+function write() {
+  const now = manifest();
+  for (const [name, parts] of Object.entries(now)) {
+    for (const [part, hash] of Object.entries(parts)) if (hash === "missing") fail(`artifacts/${name}.${part} is missing`);
+  }
+  writeFileSync(join(ROOT, MANIFEST), `${JSON.stringify(now, null, 2)}\n`);
+  console.log(`artifacts: wrote ${MANIFEST}`);
+}
+
 function check() {
   if (!existsSync(join(ROOT, MANIFEST))) fail(`${MANIFEST} is missing; run: make build`);
   const recorded = JSON.parse(readFileSync(join(ROOT, MANIFEST), "utf8"));
@@ -88,10 +97,8 @@ function compare(dir) {
 const [command, argument, ...rest] = process.argv.slice(2);
 if (command === "--help" || command === "-h") console.log(USAGE);
 else if (command === "check" && argument === undefined) check();
-else if (command === "write" && argument === undefined) {
-  writeFileSync(join(ROOT, MANIFEST), `${JSON.stringify(manifest(), null, 2)}\n`);
-  console.log(`artifacts: wrote ${MANIFEST}`);
-} else if (command === "compare" && argument !== undefined && rest.length === 0) compare(argument);
+else if (command === "write" && argument === undefined) write();
+else if (command === "compare" && argument !== undefined && rest.length === 0) compare(argument);
 else {
   console.error(USAGE);
   process.exit(2);

@@ -262,3 +262,68 @@ pub fn require_in_window(open_slot: u64, now: u64) -> Result<()> {
         _ => Err(SessionError::OpenSlotOutOfWindow),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A channel as the first release wrote it. Never change these bytes: channels on chain have this layout.
+    fn released() -> [u8; CHANNEL_LEN] {
+        let mut bytes = [0; CHANNEL_LEN];
+        let mut put = |at: usize, part: &[u8]| bytes[at..at + part.len()].copy_from_slice(part);
+        put(0, &[1, 1, 254, 2]);
+        put(4, &0x1122_3344_5566_7788u64.to_le_bytes());
+        put(12, &1_000u64.to_le_bytes());
+        put(20, &700u64.to_le_bytes());
+        put(28, &300u64.to_le_bytes());
+        put(36, &1_795_000_000i64.to_le_bytes());
+        put(44, &0i64.to_le_bytes());
+        put(52, &900u32.to_le_bytes());
+        put(56, &[0xd1; 32]);
+        put(88, &[0xa1; 32]);
+        put(120, &[0xa2; 32]);
+        put(152, &[0xa3; 32]);
+        put(184, &[0xa4; 32]);
+        put(216, &[0xa5; 32]);
+        put(248, &4_321u64.to_le_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_channel_of_the_first_release_loads_field_by_field() {
+        let bytes = released();
+        let channel = *Channel::load(&bytes).unwrap();
+        let key = |byte| Pubkey::new_from_array([byte; 32]);
+        assert_eq!(channel.status(), Ok(Status::Closing));
+        assert_eq!(
+            channel,
+            Channel {
+                version: 1,
+                bump: 254,
+                status: 2,
+                salt: 0x1122_3344_5566_7788,
+                deposit: 1_000,
+                settled: 700,
+                payout_watermark: 300,
+                closure_started_at: 1_795_000_000,
+                payer_withdrawn_at: 0,
+                grace_period: 900,
+                distribution_hash: [0xd1; 32],
+                payer: key(0xa1),
+                payee: key(0xa2),
+                authorized_signer: key(0xa3),
+                mint: key(0xa4),
+                rent_payer: key(0xa5),
+                open_slot: 4_321,
+            }
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_released() {
+        let mut bytes = released();
+        let copy = *Channel::load(&bytes).unwrap();
+        *Channel::load_mut(&mut bytes).unwrap() = copy;
+        assert_eq!(bytes, released());
+    }
+}
