@@ -104,7 +104,11 @@ describe("decoding an error", () => {
   });
 
   it("is not misled by what programs log themselves", () => {
-    const forged = [`Program log: Program ${id} failed: custom program error: 0x1`, ...failed(caller, 6000)];
+    const forged = [
+      `Program log: Program ${id} failed: custom program error: 0x1`,
+      "Program log: failed: custom program error: 0x1",
+      ...failed(caller, 6000),
+    ];
     expect(decodeError({ logs: forged })).to.deep.include({ program: caller, code: 6000, name: "Custom" });
   });
 

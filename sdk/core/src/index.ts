@@ -1,4 +1,5 @@
 // @mppsol/core: wire formats of machine payments on Solana. One concept a namespace.
+export * as Attestation from "./Attestation.js";
 export * as Base58 from "./Base58.js";
 export * as BatchVoucher from "./BatchVoucher.js";
 export * from "./errors.js";

@@ -1,6 +1,6 @@
 // Writes src/generated/<program>.ts from artifacts/<program>.json; with --check only says what would change and
 // exits 1. --from and --to name other folders.
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -57,14 +57,17 @@ function main(check: boolean): number {
     const path = join(to, file);
     return !existsSync(path) || readFileSync(path, "utf8") !== text;
   });
-  for (const file of [...changed.map(([file]) => file), ...stale]) {
-    const path = relative(root, join(to, file));
-    console.log(check ? `${path} differs from what artifacts/ gives: run \`npm run generate\`` : `wrote ${path}`);
+  const shown = (file: string) => relative(root, join(to, file));
+  for (const file of stale)
+    console.log(`${shown(file)} has no IDL in ${relative(root, from)}: build it or remove this file`);
+  for (const [file, text] of changed) {
+    if (check) console.log(`${shown(file)} differs from what ${relative(root, from)} gives: run \`npm run generate\``);
+    else {
+      writeFileSync(join(to, file), text);
+      console.log(`wrote ${shown(file)}`);
+    }
   }
-  if (check) return changed.length + stale.length > 0 ? 1 : 0;
-  for (const [file, text] of changed) writeFileSync(join(to, file), text);
-  for (const file of stale) rmSync(join(to, file));
-  return 0;
+  return stale.length > 0 || (check && changed.length > 0) ? 1 : 0;
 }
 
 process.exitCode = main(options.check);

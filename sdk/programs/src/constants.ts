@@ -1,12 +1,16 @@
 // What the programs fix and their clients need: program ids per cluster, the treasury, the limits.
 import { PublicKey } from "@solana/web3.js";
 import { UnknownProgramError } from "./failures.js";
+import { mppsolCpiIdl } from "./generated/mppsol_cpi.js";
 import { mppsolSessionIdl } from "./generated/mppsol_session.js";
 
 export type Cluster = "mainnet" | "devnet" | "localnet";
 
 /** The session program, on every cluster. */
 export const SESSION_PROGRAM_ID = new PublicKey(mppsolSessionIdl.address);
+
+/** The pay program, on every cluster. */
+export const PAY_PROGRAM_ID = new PublicKey(mppsolCpiIdl.address);
 
 /** The Solana Foundation's channel program, which the same instructions drive (bytes 1 to 9). */
 export const FOUNDATION_CHANNEL_PROGRAM_ID = new PublicKey("CHNLxYvVA28MJP9PrFuDXccuoGXAx7jBacfLEkahyGsX");

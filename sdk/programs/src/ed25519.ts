@@ -1,5 +1,5 @@
 // The Ed25519 precompile instruction, in the one layout that the programs accept.
-import { Base58, BatchVoucher, type SignedVoucher, Voucher } from "@mppsol/core";
+import { Attestation, Base58, BatchVoucher, type SignedVoucher, Voucher } from "@mppsol/core";
 import { Ed25519Program, PublicKey, TransactionInstruction } from "@solana/web3.js";
 import { Ed25519LayoutError } from "./failures.js";
 
@@ -44,6 +44,11 @@ export function voucherInstruction(signed: SignedVoucher.SignedVoucher): Transac
 /** The instruction for a signed batch. Throws as `BatchVoucher.encode`. */
 export function batchVoucherInstruction(signed: BatchVoucher.SignedBatchVoucher): TransactionInstruction {
   return ed25519Instruction({ ...keyAndSignature(signed), message: BatchVoucher.encode(signed.batch) });
+}
+
+/** The instruction for a signed attestation. Throws as `Attestation.encode`. */
+export function attestationInstruction(signed: Attestation.SignedAttestation): TransactionInstruction {
+  return ed25519Instruction({ ...keyAndSignature(signed), message: Attestation.encode(signed.attestation) });
 }
 
 /**

@@ -1,7 +1,9 @@
 // From whatever a failed transaction throws to the name of the refusal.
+import anchor from "@coral-xyz/anchor";
 import { ASSOCIATED_TOKEN_PROGRAM_ID, TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { Ed25519Program, type PublicKey, SystemProgram, type TransactionInstruction } from "@solana/web3.js";
 import { FOUNDATION_CHANNEL_PROGRAM_ID } from "./constants.js";
+import { mppsolCpiIdl } from "./generated/mppsol_cpi.js";
 import { mppsolSessionIdl } from "./generated/mppsol_session.js";
 
 /** Why a transaction failed. */
@@ -106,10 +108,13 @@ interface LogFailure {
   readonly code: number | undefined;
 }
 
-/** The first failure is the cause: a caller only fails after its callee did. */
+/**
+ * The first failure is the cause: a caller only fails after its callee did. A program's own words begin
+ * "Program log: ", and the colon is no base58.
+ */
 function failureInLogs(logs: readonly string[]): LogFailure | undefined {
   for (const line of logs) {
-    const match = /^Program (\S+) failed: (.*)$/s.exec(line);
+    const match = /^Program ([1-9A-HJ-NP-Za-km-z]{32,44}) failed: (.*)$/s.exec(line);
     if (match?.[1] !== undefined && match[2] !== undefined) {
       return { program: match[1], reason: match[2], code: hexCode(match[2]) };
     }
@@ -177,7 +182,16 @@ function fromList(entries: readonly Entry[]): Table {
 }
 
 const SESSION = fromIdl(mppsolSessionIdl);
-const OURS: readonly Table[] = [SESSION];
+const PAY = fromIdl(mppsolCpiIdl);
+const OURS: readonly Table[] = [SESSION, PAY];
+
+/** Anchor's own errors. Only a program that runs on Anchor's account checks has them; the session program does not. */
+const ANCHOR: Table = new Map(
+  Object.entries(anchor.LangErrorCode).map(([name, code]) => [
+    Number(code),
+    [name, anchor.LangErrorMessage.get(Number(code)) ?? ""],
+  ]),
+);
 
 /** spl-token's `TokenError`, in its order. */
 const TOKEN = fromList([
@@ -221,6 +235,7 @@ const PRECOMPILE = fromList([
 const tables: ReadonlyMap<string, Table> = new Map([
   [mppsolSessionIdl.address, SESSION],
   [FOUNDATION_CHANNEL_PROGRAM_ID.toBase58(), SESSION],
+  [mppsolCpiIdl.address, new Map([...ANCHOR, ...PAY])],
   [TOKEN_PROGRAM_ID.toBase58(), TOKEN],
   [TOKEN_2022_PROGRAM_ID.toBase58(), TOKEN],
   [ASSOCIATED_TOKEN_PROGRAM_ID.toBase58(), fromList([["InvalidOwner", "the token account has another owner"]])],

@@ -4,6 +4,8 @@ export * from "./decode.js";
 export * from "./ed25519.js";
 export * from "./errors.js";
 export * from "./failures.js";
+export * from "./payments/decode.js";
+export * as payments from "./payments/index.js";
 export * from "./pda.js";
 export * from "./programs.js";
 export * as session from "./session/index.js";

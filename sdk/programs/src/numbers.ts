@@ -9,6 +9,11 @@ export function bn(value: bigint, field: string): BN {
   return new anchor.BN(Integer.u64(value, field).toString());
 }
 
+/** @throws {InvalidFieldError} unless `value` is a bigint of 64 bits with sign. */
+export function bnSigned(value: bigint, field: string): BN {
+  return new anchor.BN(Integer.i64(value, field).toString());
+}
+
 export function fromBn(value: BN): bigint {
   return BigInt(value.toString());
 }

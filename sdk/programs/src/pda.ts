@@ -7,7 +7,7 @@ import {
   TOKEN_PROGRAM_ID,
 } from "@solana/spl-token";
 import { PublicKey } from "@solana/web3.js";
-import { SESSION_PROGRAM_ID } from "./constants.js";
+import { PAY_PROGRAM_ID, SESSION_PROGRAM_ID } from "./constants.js";
 import { SaltNotFoundError } from "./failures.js";
 
 /** What a channel's address is derived from. */
@@ -25,6 +25,22 @@ export interface ChannelSeeds {
 /** The address of a channel. @throws {InvalidFieldError} for a salt or slot that is no u64. */
 export function channelAddress(seeds: ChannelSeeds, programId: PublicKey = SESSION_PROGRAM_ID): PublicKey {
   return PublicKey.findProgramAddressSync(channelSeedBytes(seeds), programId)[0];
+}
+
+/** What a receipt's address is derived from. */
+export interface ReceiptSeeds {
+  /** The payer, or the channel when the payment draws on one. */
+  readonly source: PublicKey;
+  /** u64 */
+  readonly nonce: bigint;
+  /** u64; a slot of the last 1,500. */
+  readonly paySlot: bigint;
+}
+
+/** The address of a receipt. @throws {InvalidFieldError} for a nonce or slot that is no u64. */
+export function receiptAddress({ source, nonce, paySlot }: ReceiptSeeds): PublicKey {
+  const parts = [Buffer.from("receipt"), source.toBytes(), u64(nonce, "nonce"), u64(paySlot, "paySlot")];
+  return PublicKey.findProgramAddressSync(parts, PAY_PROGRAM_ID)[0];
 }
 
 /** The token account that holds a channel's deposit: the channel's associated token account. */

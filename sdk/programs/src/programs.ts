@@ -2,6 +2,7 @@
 import anchor, { type Program, type Provider } from "@coral-xyz/anchor";
 import type { PublicKey } from "@solana/web3.js";
 import { SESSION_PROGRAM_ID } from "./constants.js";
+import { type MppsolCpi, mppsolCpiIdl } from "./generated/mppsol_cpi.js";
 import { type MppsolSession, mppsolSessionIdl } from "./generated/mppsol_session.js";
 
 /**
@@ -12,9 +13,14 @@ export function sessionProgram(provider: Provider, programId: PublicKey = SESSIO
   return new anchor.Program<MppsolSession>({ ...mppsolSessionIdl, address: programId.toBase58() }, provider);
 }
 
+/** The pay program, for what the helpers here do not cover. */
+export function payProgram(provider: Provider): Program<MppsolCpi> {
+  return new anchor.Program<MppsolCpi>(mppsolCpiIdl, provider);
+}
+
 const offline: Provider = {
   get connection(): never {
-    throw new TypeError("this client only builds instructions; call sessionProgram(provider) for one with a chain");
+    throw new TypeError("this client only builds instructions; call sessionProgram or payProgram for one with a chain");
   },
 };
 
@@ -29,4 +35,12 @@ export function offlineSessionProgram(programId: PublicKey = SESSION_PROGRAM_ID)
     clients.set(key, client);
   }
   return client;
+}
+
+let payClient: Program<MppsolCpi> | undefined;
+
+/** As `offlineSessionProgram`, of the pay program. */
+export function offlinePayProgram(): Program<MppsolCpi> {
+  payClient ??= payProgram(offline);
+  return payClient;
 }

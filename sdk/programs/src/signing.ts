@@ -1,6 +1,6 @@
 // Signing with a key in memory, by node:crypto. Node only.
 import { createPrivateKey, type KeyObject, sign } from "node:crypto";
-import { BatchVoucher, SignedVoucher, type Signer, type Voucher } from "@mppsol/core";
+import { Attestation, BatchVoucher, SignedVoucher, type Signer, type Voucher } from "@mppsol/core";
 import type { Keypair } from "@solana/web3.js";
 
 /** The fixed start of a PKCS#8 document that holds an Ed25519 seed (RFC 8410). */
@@ -43,4 +43,12 @@ export function signBatchVoucher(
   keypair: Keypair,
 ): Promise<BatchVoucher.SignedBatchVoucher> {
   return BatchVoucher.sign(batch, keypairSigner(keypair));
+}
+
+/** Signs an attestation. Throws as `Attestation.sign`. */
+export function signAttestation(
+  attestation: Attestation.Attestation,
+  keypair: Keypair,
+): Promise<Attestation.SignedAttestation> {
+  return Attestation.sign(attestation, keypairSigner(keypair));
 }

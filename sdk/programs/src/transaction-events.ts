@@ -45,7 +45,8 @@ export function eventLogs(transaction: TransactionLike, programId: string): Uint
   const bodies: Uint8Array[] = [];
   const running: string[] = [];
   for (const line of meta.logMessages ?? []) {
-    const call = /^Program (\S+) (invoke \[\d+\]|success$|failed: )/.exec(line);
+    // A program's own words begin "Program log: ", and the colon is no base58.
+    const call = /^Program ([1-9A-HJ-NP-Za-km-z]{32,44}) (invoke \[\d+\]|success$|failed: )/.exec(line);
     if (call?.[2]?.startsWith("invoke")) running.push(call[1] ?? "");
     else if (call !== null) running.pop();
     else if (line.startsWith("Program data: ") && running.at(-1) === programId) {
