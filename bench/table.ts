@@ -1,0 +1,81 @@
+// The tables of README.md.
+import { readFileSync, writeFileSync } from "node:fs";
+import { PACKET, QUOTED } from "./figures.js";
+import type { Numbers, Run } from "./record.js";
+import type { Row } from "./row.js";
+
+const count = (value: number | undefined): string => (value === undefined ? "" : value.toLocaleString("en-US"));
+
+function ratio(ours: number | undefined, theirs: number | undefined): string {
+  return ours === undefined || theirs === undefined ? "" : `${(ours / theirs).toFixed(2)}`;
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const rule = heads.map((_, i) => (i === 0 ? "---" : "--:"));
+  return [heads, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+}
+
+/** Everything with the VM's own token programs. */
+export function mainTable(ours: Numbers, peer: Numbers | undefined): string {
+  const theirs = byId(peer?.here);
+  const heads = ["case", "program CU", "of it called", "transaction CU", "bytes", "Foundation's, same VM", "ratio"];
+  const line = (row: Row) => [
+    row.id,
+    count(row.units),
+    count(row.called),
+    count(row.transaction),
+    count(row.bytes) + (row.bytes > PACKET ? " ¹" : ""),
+    count(theirs.get(row.id)?.units),
+    ratio(row.units, theirs.get(row.id)?.units),
+  ];
+  const programs = [...new Set(ours.here.rows.map(({ program }) => program))];
+  return programs
+    .map((program) => {
+      const rows = ours.here.rows.filter((row) => row.program === program);
+      const compared = rows.some(({ id }) => theirs.has(id));
+      const width = compared ? heads.length : heads.length - 2;
+      return `### ${program}\n\n${table(
+        heads.slice(0, width),
+        rows.map((row) => line(row).slice(0, width)),
+      )}`;
+    })
+    .join("\n\n");
+}
+
+/** The cases for which a figure is quoted, beside ours with either token program. */
+export function quotedTable(ours: Numbers, peer: Numbers | undefined): string {
+  const [here, old, peerOld] = [byId(ours.here), byId(ours.oldToken), byId(peer?.oldToken)];
+  const heads = [
+    "case",
+    "quoted of the Foundation's",
+    "ours, old token program",
+    "ours / quoted",
+    "Foundation's here, old token program",
+    "ours, p-token",
+  ];
+  return table(
+    heads,
+    Object.entries(QUOTED).map(([id, quoted]) => [
+      id,
+      count(quoted),
+      count(old.get(id)?.units),
+      ratio(old.get(id)?.units, quoted),
+      count(peerOld.get(id)?.units) || "–",
+      count(here.get(id)?.units),
+    ]),
+  );
+}
+
+function byId(run: Run | undefined): ReadonlyMap<string, Row> {
+  return new Map((run?.rows ?? []).map((row) => [row.id, row]));
+}
+
+/** Puts `body` between the markers of `name` in a file. */
+export function replaceBetween(file: URL, name: string, body: string): void {
+  const [start, end] = [`<!-- ${name}: written by cu.ts -->`, `<!-- /${name} -->`];
+  const text = readFileSync(file, "utf8");
+  const [before, rest] = text.split(start);
+  const after = rest?.split(end)[1];
+  if (before === undefined || after === undefined) throw new Error(`README.md has no markers of ${name}`);
+  writeFileSync(file, `${before}${start}\n\n${body}\n\n${end}${after}`);
+}
