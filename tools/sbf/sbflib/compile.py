@@ -64,19 +64,19 @@ def compile_program(program_dir, cache, cargo_args, say):
     """Runs cargo; returns (path of the program's bitcode, library name)."""
     manifest, package, library, workspace = describe(program_dir)
     root = std.sysroot(cache, say)
-    spec, linker = target.write_spec(cache)
+    linker = target.write_spec(cache)
     # One target folder per workspace: cargo can't tell two checkouts of the same sources apart.
     own = os.path.join(cache, "build", os.path.basename(workspace) + "-" + hashlib.sha256(workspace.encode()).hexdigest()[:12])
     target_dir = os.path.abspath(os.environ.get("SBF_TARGET_DIR") or own)
     run = [toolchain.CARGO, "rustc", "--lib", "--release", "--manifest-path", manifest]
-    run += ["--crate-type", "cdylib", "--target", spec, "-Zjson-target-spec", *cargo_args]
+    run += ["--crate-type", "cdylib", "--target", target.NAME, *cargo_args]
     say(f"compile: {package}")
     if not registry_folders():  # the folders to remap can be listed only once something is unpacked
         fetch = [toolchain.CARGO, "fetch", "--quiet", "--manifest-path", manifest]
-        subprocess.run(fetch, env=target.environment([], target_dir), cwd=workspace)
+        subprocess.run(fetch, env=target.environment([], target_dir, cache), cwd=workspace)
     flags = target.RUSTFLAGS + [f"-Clinker={linker}", f"--sysroot={root}"]
     flags += target.remap_flags(remaps(workspace, os.path.join(cache, "std-" + std.fingerprint(), "library")))
-    env = target.environment(flags, target_dir)
+    env = target.environment(flags, target_dir, cache)
     if subprocess.run(run, env=env, cwd=workspace).returncode != 0:
         raise BuildError(f"{package} does not compile (see above)")
     out = os.path.join(target_dir, target.NAME, "release")

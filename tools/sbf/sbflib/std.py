@@ -119,7 +119,7 @@ def compile_sysroot(cache, home, say):
     """Compiles the patched std into a sysroot."""
     say("std: patching and compiling it for target_os = solana (once per cache)")
     library = prepare(cache)
-    spec, linker = target.write_spec(cache)
+    linker = target.write_spec(cache)
     work = os.path.join(cache, "std-build")
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work + "/src")
@@ -128,12 +128,13 @@ def compile_sysroot(cache, home, say):
     with open(work + "/src/lib.rs", "w") as f:
         f.write("// Compiling this compiles std.\n")
     flags = target.RUSTFLAGS + [f"-Clinker={linker}"] + target.remap_flags([(library, "/std")])
-    env = target.environment(flags, work + "/target")
+    env = target.environment(flags, work + "/target", cache)
+    env["RUSTC_WRAPPER"] = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rustc_for_std")
     env["__CARGO_TESTS_ONLY_SRC_ROOT"] = library  # build this copy, not the installed source
     env["RUSTC_BOOTSTRAP_SYNTHETIC_TARGET"] = "1"  # std's build script: a target it need not know
     command = [
-        toolchain.CARGO, "build", "--release", "--quiet", "--manifest-path", work + "/Cargo.toml", "--target", spec,
-        "-Zjson-target-spec", "-Zbuild-std=std", "-Zbuild-std-features=",
+        toolchain.CARGO, "build", "--release", "--quiet", "--manifest-path", work + "/Cargo.toml",
+        "--target", target.NAME, "-Zbuild-std=std", "-Zbuild-std-features=",
     ]
     if subprocess.run(command, env=env, cwd=work).returncode != 0:
         raise BuildError("the patched std does not compile (see above)")

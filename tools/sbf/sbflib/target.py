@@ -51,8 +51,8 @@ PROFILE = {"PANIC": "abort", "LTO": "fat", "CODEGEN_UNITS": "1", "OPT_LEVEL": "3
 
 
 def write_spec(cache):
-    """Puts the target file and the linker stand-in into the cache; returns (spec path, linker path)."""
-    home = os.path.join(cache, "target-spec")
+    """Puts the target file and the linker stand-in into the cache; returns the linker's path."""
+    home = spec_folder(cache)
     os.makedirs(home, exist_ok=True)
     spec = os.path.join(home, NAME + ".json")
     linker = os.path.join(home, "linker")
@@ -60,7 +60,12 @@ def write_spec(cache):
     with open(os.path.join(os.path.dirname(__file__), "linker")) as f:
         replace_when_different(linker, f.read())
     os.chmod(linker, 0o755)
-    return spec, linker
+    return linker
+
+
+def spec_folder(cache):
+    """Where rustc looks the target's name up."""
+    return os.path.join(cache, "target-spec")
 
 
 def replace_when_different(path, text):
@@ -74,8 +79,12 @@ def replace_when_different(path, text):
     os.replace(path + ".new", path)
 
 
-def environment(flags, target_dir):
-    """The environment for Debian's cargo; RUSTC_BOOTSTRAP opens the unstable flags, here and nowhere else."""
+def environment(flags, target_dir, cache):
+    """The environment for Debian's cargo; RUSTC_BOOTSTRAP opens the unstable flags, here and nowhere else.
+
+    The target goes by its name and RUST_TARGET_PATH: cargo hashes the path of a target given as a file
+    into every crate's identity, and programs would differ between machines.
+    """
     env = dict(os.environ)
     for name in list(env):
         if name.startswith("CARGO_PROFILE_RELEASE_") or name in (
@@ -85,6 +94,7 @@ def environment(flags, target_dir):
     env["PATH"] = os.path.dirname(toolchain.CARGO) + os.pathsep + env.get("PATH", "")
     env["RUSTC"] = toolchain.RUSTC
     env["RUSTC_BOOTSTRAP"] = "1"
+    env["RUST_TARGET_PATH"] = spec_folder(cache)
     env["CARGO_TARGET_DIR"] = target_dir
     env["CARGO_ENCODED_RUSTFLAGS"] = "\x1f".join(flags)
     for key, value in PROFILE.items():

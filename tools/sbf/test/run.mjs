@@ -172,12 +172,12 @@ async function standIn() {
 // ---- the same sources give the same bytes
 
 async function determinism(program) {
-  await test("a copy of the sources elsewhere  gives the same bytes", () => {
+  await test("a copy of the sources elsewhere, with a std compiled in another cache, gives the same bytes", () => {
     const copy = join(scratch, "a copy with spaces", "deeper");
     mkdirSync(copy, { recursive: true });
     equal(run("cp", ["-r", here, join(copy, "test")]).status, 0, "cp");
     const out = join(scratch, "copy.so");
-    const done = build(join(copy, "test", "program"), out);
+    const done = build(join(copy, "test", "program"), out, [], { env: { ...process.env, SBF_CACHE: join(scratch, "another cache") } });
     equal(done.status, 0, `exit code\n${done.stderr}`);
     if (!readFileSync(out).equals(readFileSync(program))) throw new Error("the bytes differ");
   });

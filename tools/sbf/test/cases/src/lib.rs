@@ -70,6 +70,7 @@ pub const CASES: &[Case] = &[
     Case { name: "text parses as numbers", run: library::parsing },
     Case { name: "slices sort and search", run: library::sorting },
     Case { name: "maps and sets of the standard library work", run: library::collections },
+    Case { name: "values behind dyn Any are told apart by type", run: library::any },
     Case { name: "matches over many values take the right arm", run: library::matching },
 ];
 

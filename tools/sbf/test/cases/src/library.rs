@@ -1,5 +1,6 @@
 //! What programs use of the standard library: text, tables, sorting, maps.
 use crate::{Input, Put};
+use core::any::Any;
 use core::fmt::Write;
 use core::hint::black_box;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -64,6 +65,18 @@ pub fn collections(x: &Input, out: &mut Vec<u8>) {
     let mut queue: VecDeque<u8> = x.bytes()[..5].iter().copied().collect();
     queue.rotate_left(2);
     queue.pop_front().put(out);
+}
+
+pub fn any(x: &Input, out: &mut Vec<u8>) {
+    let value: Box<dyn Any> = match x.u8(0) % 3 {
+        0 => Box::new(x.u64(1)),
+        1 => Box::new(x.u64(1).to_string()),
+        _ => Box::new(Some(x.u8(1))),
+    };
+    let value = black_box(value);
+    value.downcast_ref::<u64>().copied().put(out);
+    value.downcast_ref::<String>().map(|text| text.len() as u8).put(out);
+    value.downcast_ref::<Option<u8>>().copied().flatten().put(out);
 }
 
 #[inline(never)]
