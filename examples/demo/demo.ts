@@ -1,0 +1,78 @@
+// The demo: both stories on one chain, and what is said about them.
+import { Checks } from "./checks.js";
+import type { OpenStore } from "./journal.js";
+import * as Oracle from "./oracle.js";
+import { costs, count, holdings, type Printer, row, sol, usdc } from "./print.js";
+import * as Session from "./session.js";
+import { start } from "./world.js";
+
+export interface DemoOptions {
+  readonly requests: number;
+  /** Base units for one request. */
+  readonly price: bigint;
+  readonly out: Printer;
+  /** What the seller keeps its vouchers in, to try another. */
+  readonly openStore?: OpenStore;
+}
+
+export interface Report {
+  readonly ok: boolean;
+  readonly checks: Checks["all"];
+  readonly session: Session.SessionReport;
+  readonly oracle: Oracle.OracleReport;
+  /** Of the whole run. */
+  readonly seconds: number;
+}
+
+/** Runs everything. Claims that do not hold are in the report; what cannot go on throws. */
+export async function demo(options: DemoOptions): Promise<Report> {
+  const { requests, price, out } = options;
+  const started = performance.now();
+  const deposit = (BigInt(requests) * price * 5n) / 4n;
+  const world = await start(10n * deposit);
+  const checks = new Checks();
+  try {
+    out.say("A session: an agent pays a metered HTTP API");
+    out.say(row("chain", `embedded, running ${[...world.programs].join(", ")}`));
+    const session = await Session.run(world, { ...options, deposit }, checks, out);
+    out.say();
+    sayCosts(out, session);
+    out.say();
+    out.say("A purchase on chain: a program pays for data by CPI");
+    const oracle = await Oracle.run(world, checks, out);
+    out.say();
+    sayChecks(out, checks);
+    const seconds = (performance.now() - started) / 1000;
+    out.say();
+    out.say(`${checks.ok ? "All held" : "NOT ALL HELD"}. ${seconds.toFixed(1)} s in all.`);
+    return { ok: checks.ok, checks: checks.all, session, oracle, seconds };
+  } finally {
+    await world.net.close();
+  }
+}
+
+function sayCosts(out: Printer, session: Session.SessionReport): void {
+  const { requests, transactions, requestsPerSecond, seconds, diskSyncs } = session;
+  const fees = transactions.reduce((sum, { fee }) => sum + fee, 0n);
+  const units = transactions.reduce((sum, cost) => sum + cost.units, 0);
+  const rate = `${count(Math.round(requestsPerSecond))} a second`;
+  out.say(row("requests", `${count(requests)} paid and answered in ${seconds.toFixed(2)} s, ${rate}`));
+  out.say(row("on disk", `each voucher before its answer; ${count(diskSyncs)} syncs`));
+  out.say(row("on chain", `${transactions.length} transactions, ${count(units)} CU, ${count(fees)} lamports`));
+  for (const line of costs(transactions)) out.say(`  ${line}`);
+  out.say();
+  const { before, open, after } = session;
+  const moments = [
+    { name: "before", books: before },
+    { name: "while open", books: open },
+    { name: "after", books: after },
+  ];
+  for (const line of holdings("USDC", moments, ({ tokens }) => usdc(tokens))) out.say(line);
+  out.say();
+  for (const line of holdings("SOL", moments, ({ lamports }) => sol(lamports))) out.say(line);
+}
+
+function sayChecks(out: Printer, checks: Checks): void {
+  out.say("Checked");
+  for (const { name, ok } of checks.all) out.say(`  ${ok ? "✓" : "✗ FAILED:"} ${name}`);
+}
