@@ -35,7 +35,7 @@ pub mod mppsol_cpi {
     use super::*;
 
     /// Payer and rent payer sign. Nothing → paid. Moves the amount to the recipient and writes the receipt.
-    #[access_control(ctx.accounts.validate(&args))]
+    #[access_control(args.validate(&Clock::get()?))]
     pub fn pay(ctx: Context<Pay>, args: PayArgs) -> Result<()> {
         instructions::pay::handler(ctx, args)
     }

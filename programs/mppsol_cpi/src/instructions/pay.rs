@@ -52,13 +52,6 @@ pub(crate) fn handler(ctx: Context<Pay>, args: PayArgs) -> Result<()> {
     Ok(())
 }
 
-impl Pay<'_> {
-    pub(crate) fn validate(&self, args: &PayArgs) -> Result<()> {
-        require_keys_neq!(self.payer.key(), self.recipient.key(), PayError::PayerRecipientMustDiffer);
-        args.validate(&Clock::get()?)
-    }
-}
-
 #[derive(Accounts)]
 #[instruction(args: PayArgs)]
 pub struct Pay<'info> {
@@ -66,6 +59,7 @@ pub struct Pay<'info> {
     #[account(mut)]
     pub rent_payer: Signer<'info>,
     /// CHECK: any address but the payer's, programs' included; owns the token account that is paid.
+    #[account(constraint = recipient.key() != payer.key() @ PayError::PayerRecipientMustDiffer)]
     pub recipient: UncheckedAccount<'info>,
     #[account(constraint = mint.to_account_info().owner == token_program.key @ PayError::MintProgramMismatch)]
     pub mint: Box<InterfaceAccount<'info, Mint>>,
@@ -82,8 +76,10 @@ pub struct Pay<'info> {
             @ PayError::PayerTokenAccountMismatch,
     )]
     pub payer_token_account: Box<InterfaceAccount<'info, TokenAccount>>,
+    /// Differs from the payer's, because the owners differ; `dup` keeps Anchor from answering first.
     #[account(
         mut,
+        dup,
         constraint = is_ata(&recipient_token_account, recipient.key, &mint.key(), token_program.key)
             @ PayError::RecipientTokenAccountMismatch,
     )]
