@@ -188,6 +188,9 @@ export type MppsolCpi = {
         },
         {
           "name": "recipientTokenAccount",
+          "docs": [
+            "Differs from the payer's, because the owners differ; `dup` keeps Anchor from answering first."
+          ],
           "writable": true
         },
         {
@@ -1561,6 +1564,9 @@ export const mppsolCpiIdl = {
         },
         {
           "name": "recipient_token_account",
+          "docs": [
+            "Differs from the payer's, because the owners differ; `dup` keeps Anchor from answering first."
+          ],
           "writable": true
         },
         {
