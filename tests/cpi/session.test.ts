@@ -216,6 +216,26 @@ describe("pay_from_session", () => {
     );
   });
 
+  it("refuses a channel of another layout version", async function () {
+    if (!chain.isLocalnet) this.skip(); // only there can an account be put anywhere
+    const real = (await account(channel.address))!;
+    const put = (version: number) => {
+      const data = Buffer.from(real.data);
+      data[1] = version;
+      return chain.cheat("mppsol_setAccount", channel.address.toBase58(), {
+        lamports: real.lamports,
+        data: data.toString("base64"),
+        owner: real.owner.toBase58(),
+        executable: false,
+      });
+    };
+    const it = await payFromSession(world, channel, 100n, await terms());
+    await put(2);
+    const { err } = await chain.send(it, signers);
+    await put(1);
+    expect(err).deep.equal({ InstructionError: [1, { Custom: 8120 }] });
+  });
+
   it("leaves no receipt and no debit behind when it is refused", async () => {
     const the = await terms({ amount: 99n });
     await refuses(world, "DebitMismatch", await payFromSession(world, channel, 100n, the), signers);
