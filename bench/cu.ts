@@ -5,16 +5,17 @@
 //   --peer FILE           measure the Foundation's program (an ELF) by the same cases, into peer.json
 //   --artifacts DIR       where the programs are
 import { existsSync, readFileSync } from "node:fs";
-import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { FOUNDATION_CHANNEL_PROGRAM_ID, SESSION_PROGRAM_ID, TREASURY } from "@mppsol/programs";
+import { FOUNDATION_CHANNEL_PROGRAM_ID, PAY_PROGRAM_ID, SESSION_PROGRAM_ID, TREASURY } from "@mppsol/programs";
 import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { PublicKey } from "@solana/web3.js";
+import type { Target } from "./channels.js";
 import { transferChecked } from "./economy.js";
 import { key } from "./keys.js";
+import { measurePay } from "./pay.js";
 import { differences, type Numbers, type Run, read, same, sha256, write } from "./record.js";
-import { measureSession, type Target } from "./session.js";
+import { measureSession } from "./session.js";
 import { mainTable, quotedTable, replaceBetween } from "./table.js";
 import { type Program, Vm } from "./vm.js";
 
@@ -34,29 +35,39 @@ const { values: options } = parseArgs({
     artifacts: { type: "string" },
   },
 });
-const artifacts = options.artifacts ?? process.env["MPPSOL_ARTIFACTS"] ?? fileURLToPath(file("../artifacts"));
+const artifacts = options.artifacts ?? process.env.MPPSOL_ARTIFACTS ?? fileURLToPath(file("../artifacts"));
 
 const vmVersion = (
   JSON.parse(readFileSync(new URL("../package.json", import.meta.resolve("litesvm")), "utf8")) as { version: string }
 ).version;
 
 const session: Target = {
+  name: "mppsol_session",
   id: SESSION_PROGRAM_ID,
   file: `${artifacts}/mppsol_session.so`,
   treasury: TREASURY,
   extended: true,
 };
 
+/** The programs around ours, as far as they are built. */
+const pay = built("mppsol_cpi", PAY_PROGRAM_ID);
+
+function built(name: string, id: PublicKey): Program | undefined {
+  const so = `${artifacts}/${name}.so`;
+  return existsSync(so) ? { name, id, file: so } : undefined;
+}
+
 /** All cases of a channel program, and of ours also of the programs around it. */
 async function measure(target: Target, tokenProgram?: string): Promise<Run> {
   const operator = key("operator");
-  const replaced: Program[] = tokenProgram === undefined ? [] : [{ id: TOKEN_PROGRAM_ID, file: tokenProgram }];
-  const vm = new Vm(operator, [target], replaced);
+  const replaced = tokenProgram === undefined ? [] : [{ name: "spl_token", id: TOKEN_PROGRAM_ID, file: tokenProgram }];
+  const around = target.extended && pay !== undefined ? [pay] : [];
+  const vm = new Vm(operator, [target, ...around], replaced);
   const { rows, missing } = await measureSession(vm, operator, target);
-  const files = [target.file, ...(tokenProgram === undefined ? [] : [tokenProgram])];
+  for (const program of around) rows.push(...(await measurePay(vm, operator, program, target)));
   return {
     transferChecked: transferChecked(new Vm(operator, [], replaced), operator),
-    files: Object.fromEntries(files.map((path) => [basename(path), sha256(path)])),
+    files: Object.fromEntries([target, ...around, ...replaced].map(({ name, file }) => [name, sha256(file)])),
     rows,
     ...(Object.keys(missing).length > 0 ? { missing } : {}),
   };
@@ -88,7 +99,13 @@ async function rewrite(): Promise<number> {
   let peer = read(PEER);
   if (options.peer !== undefined) {
     if (!existsSync(options.peer)) throw new Error(`there is no ${options.peer}`);
-    const target = { id: FOUNDATION_CHANNEL_PROGRAM_ID, file: options.peer, treasury: PEER_TREASURY, extended: false };
+    const target = {
+      name: "payment_channels",
+      id: FOUNDATION_CHANNEL_PROGRAM_ID,
+      file: options.peer,
+      treasury: PEER_TREASURY,
+      extended: false,
+    };
     const about = `solana-foundation/payment-channels@${PEER_COMMIT}, built by tools/sbf, by the same cases as ours`;
     peer = await update(target, about, peer);
     write(PEER, peer);
@@ -100,7 +117,7 @@ async function rewrite(): Promise<number> {
   replaceBetween(README, "quoted table", quotedTable(ours, peer));
   console.log(main);
   console.log(`\n${quotedTable(ours, peer)}`);
-  const stale = ours.oldToken && ours.oldToken.files["mppsol_session.so"] !== ours.here.files["mppsol_session.so"];
+  const stale = ours.oldToken && ours.oldToken.files.mppsol_session !== ours.here.files.mppsol_session;
   if (stale) console.error("\nThe numbers with the old token program are an earlier build's: give --token-program.");
   return 0;
 }

@@ -15,7 +15,7 @@ import type { Vm } from "./vm.js";
 const DECIMALS = 6;
 const BALANCE = 1_000_000_000n;
 
-/** Payer, payee and recipients of one mint. All token accounts exist and have bump 255. */
+/** Payer, payee and recipients of one mint. All token accounts exist. */
 export interface Economy {
   readonly mint: PublicKey;
   readonly tokenProgram: PublicKey;
@@ -30,18 +30,23 @@ export interface Plan {
   readonly treasury: PublicKey;
   /** How many owners for splits. */
   readonly recipients: number;
+  /** Tells the mint from another economy's. */
+  readonly label?: string;
+  /** Bumps of the token accounts; 255 unless told. */
+  readonly bumps?: { readonly payer: number; readonly payee: number; readonly recipients: readonly number[] };
 }
 
 /** Makes one; `operator` pays for it and may mint. */
-export function found(vm: Vm, operator: Keypair, { tokenProgram, treasury, recipients }: Plan): Economy {
-  const mint = mintFor(treasury, tokenProgram).publicKey;
-  const owner = (label: string) => ownerOf(mint, tokenProgram, label);
+export function found(vm: Vm, operator: Keypair, plan: Plan): Economy {
+  const { tokenProgram, treasury, recipients, label = "mint", bumps } = plan;
+  const mint = mintFor(treasury, tokenProgram, label).publicKey;
+  const owner = (name: string, bump = 255) => ownerOf(mint, tokenProgram, name, bump);
   const economy: Economy = {
     mint,
     tokenProgram,
-    payer: owner("payer"),
-    payee: owner("payee"),
-    recipients: Array.from({ length: recipients }, (_, i) => owner(`recipient-${i}`).publicKey),
+    payer: owner("payer", bumps?.payer),
+    payee: owner("payee", bumps?.payee),
+    recipients: Array.from({ length: recipients }, (_, i) => owner(`recipient-${i}`, bumps?.recipients[i]).publicKey),
   };
   vm.put(mint, tokenProgram, new Uint8Array(MINT_SIZE));
   const authority = operator.publicKey;

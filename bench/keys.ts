@@ -9,36 +9,25 @@ export function key(label: string): Keypair {
 }
 
 /** A mint under which the token account of `treasury` has bump 255. */
-export function mintFor(treasury: PublicKey, tokenProgram: PublicKey): Keypair {
-  return first((i) => {
-    const mint = key(`mint-${i}`);
-    return ataAt255(treasury, mint.publicKey, tokenProgram) ? mint : undefined;
-  });
+export function mintFor(treasury: PublicKey, tokenProgram: PublicKey, label: string): Keypair {
+  return first(label, (mint) => bumpOf(treasury, mint, tokenProgram) === 255);
 }
 
-/** An owner whose token account of `mint` has bump 255. */
-export function ownerOf(mint: PublicKey, tokenProgram: PublicKey, label: string): Keypair {
-  return first((i) => {
-    const owner = key(`${label}-${i}`);
-    return ataAt255(owner.publicKey, mint, tokenProgram) ? owner : undefined;
-  });
+/** An owner whose token account of `mint` has this bump. */
+export function ownerOf(mint: PublicKey, tokenProgram: PublicKey, label: string, bump: number): Keypair {
+  return first(label, (owner) => bumpOf(owner, mint, tokenProgram) === bump);
 }
 
-/** The first number at which `find` finds something. */
-export function first<T>(find: (i: number) => T | undefined): T {
+/** The first key of a series with a property. */
+export function first(label: string, has: (key: PublicKey) => boolean): Keypair {
   for (let i = 0; i < 10_000; i++) {
-    const found = find(i);
-    if (found !== undefined) return found;
+    const found = key(`${label}-${i}`);
+    if (has(found.publicKey)) return found;
   }
-  throw new Error("nothing found at bump 255");
+  throw new Error(`no key of ${label} will do`);
 }
 
-/** Whether the address of these seeds has bump 255. */
-export function at255(seeds: readonly Uint8Array[], program: PublicKey): boolean {
-  return PublicKey.findProgramAddressSync([...seeds], program)[1] === 255;
-}
-
-function ataAt255(owner: PublicKey, mint: PublicKey, tokenProgram: PublicKey): boolean {
+function bumpOf(owner: PublicKey, mint: PublicKey, tokenProgram: PublicKey): number {
   const seeds = [owner.toBytes(), tokenProgram.toBytes(), mint.toBytes()];
-  return at255(seeds, ASSOCIATED_TOKEN_PROGRAM_ID);
+  return PublicKey.findProgramAddressSync(seeds, ASSOCIATED_TOKEN_PROGRAM_ID)[1];
 }

@@ -31,7 +31,7 @@ export function mainTable(ours: Numbers, peer: Numbers | undefined): string {
   const programs = [...new Set(ours.here.rows.map(({ program }) => program))];
   return programs
     .map((program) => {
-      const rows = ours.here.rows.filter((row) => row.program === program);
+      const rows = ours.here.rows.filter((row) => row.program === program && QUOTED[row.id] === undefined);
       const compared = rows.some(({ id }) => theirs.has(id));
       const width = compared ? heads.length : heads.length - 2;
       return `### ${program}\n\n${table(
@@ -42,26 +42,28 @@ export function mainTable(ours: Numbers, peer: Numbers | undefined): string {
     .join("\n\n");
 }
 
-/** The cases for which a figure is quoted, beside ours with either token program. */
+/** Whole transactions of the cases for which a figure is quoted, with either token program. */
 export function quotedTable(ours: Numbers, peer: Numbers | undefined): string {
-  const [here, old, peerOld] = [byId(ours.here), byId(ours.oldToken), byId(peer?.oldToken)];
+  const [here, peerHere, old, peerOld] = [ours.here, peer?.here, ours.oldToken, peer?.oldToken].map(byId);
   const heads = [
     "case",
     "quoted of the Foundation's",
-    "ours, old token program",
+    "Foundation's, measured here",
+    "ours",
     "ours / quoted",
-    "Foundation's here, old token program",
-    "ours, p-token",
+    "old token program: Foundation's",
+    "old token program: ours",
   ];
   return table(
     heads,
     Object.entries(QUOTED).map(([id, quoted]) => [
-      id,
+      id.split(":")[0] ?? id,
       count(quoted),
-      count(old.get(id)?.units),
-      ratio(old.get(id)?.units, quoted),
-      count(peerOld.get(id)?.units) || "–",
-      count(here.get(id)?.units),
+      count(peerHere?.get(id)?.transaction),
+      count(here?.get(id)?.transaction),
+      ratio(here?.get(id)?.transaction, quoted),
+      count(peerOld?.get(id)?.transaction) || "–",
+      count(old?.get(id)?.transaction),
     ]),
   );
 }

@@ -14,6 +14,7 @@ import { Account, Clock, ComputeBudget, FailedTransactionMetadata, LiteSvm } fro
 
 /** A program and the file it is in. */
 export interface Program {
+  readonly name: string;
   readonly id: PublicKey;
   readonly file: string;
 }
