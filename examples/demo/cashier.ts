@@ -13,7 +13,7 @@ import {
 import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { type Connection, type Keypair, PublicKey, VersionedTransaction } from "@solana/web3.js";
 import { VoucherKey } from "./ed25519.js";
-import { land } from "./land.js";
+import { land, PendingError } from "./land.js";
 import type { ChannelRecord } from "./meter.js";
 import { type JsonObject, Refusal, type SessionRequest, text } from "./wire.js";
 
@@ -90,7 +90,7 @@ export class Cashier {
     try {
       signature = await land(connection, given);
     } catch (error) {
-      throw new Refusal("verification-failed", (error as Error).message);
+      throw error instanceof PendingError ? error : new Refusal("verification-failed", (error as Error).message);
     }
 
     const state = await this.read(address);

@@ -1,4 +1,5 @@
 // The demo: both stories on one chain, and what is said about them.
+import { sum } from "./books.js";
 import { Checks } from "./checks.js";
 import type { OpenStore } from "./journal.js";
 import * as Oracle from "./oracle.js";
@@ -36,43 +37,57 @@ export async function demo(options: DemoOptions): Promise<Report> {
     out.say(row("chain", `embedded, running ${[...world.programs].join(", ")}`));
     const session = await Session.run(world, { ...options, deposit }, checks, out);
     out.say();
-    sayCosts(out, session);
+    saySession(out, session);
     out.say();
     out.say("A purchase on chain: a program pays for data by CPI");
     const oracle = await Oracle.run(world, checks, out);
     out.say();
-    sayChecks(out, checks);
+    sayOracle(out, oracle);
     const seconds = (performance.now() - started) / 1000;
-    out.say();
-    out.say(`${checks.ok ? "All held" : "NOT ALL HELD"}. ${seconds.toFixed(1)} s in all.`);
     return { ok: checks.ok, checks: checks.all, session, oracle, seconds };
   } finally {
+    sayChecks(out, checks, (performance.now() - started) / 1000);
     await world.net.close();
   }
 }
 
-function sayCosts(out: Printer, session: Session.SessionReport): void {
-  const { requests, transactions, requestsPerSecond, seconds, diskSyncs } = session;
-  const fees = transactions.reduce((sum, { fee }) => sum + fee, 0n);
-  const units = transactions.reduce((sum, cost) => sum + cost.units, 0);
+function saySession(out: Printer, session: Session.SessionReport): void {
+  const { requests, transactions, requestsPerSecond, seconds, diskSyncs, before, open, after } = session;
+  const fees = sum(transactions.map(({ fee }) => fee));
+  const units = transactions.reduce((total, cost) => total + cost.units, 0);
   const rate = `${count(Math.round(requestsPerSecond))} a second`;
   out.say(row("requests", `${count(requests)} paid and answered in ${seconds.toFixed(2)} s, ${rate}`));
   out.say(row("on disk", `each voucher before its answer; ${count(diskSyncs)} syncs`));
-  out.say(row("on chain", `${transactions.length} transactions, ${count(units)} CU, ${count(fees)} lamports`));
-  for (const line of costs(transactions)) out.say(`  ${line}`);
-  out.say();
-  const { before, open, after } = session;
+  out.say(row("on chain", `${session.landed} transactions, ${count(units)} CU, ${count(fees)} lamports`));
+  for (const line of costs(transactions)) out.say(line);
   const moments = [
     { name: "before", books: before },
     { name: "while open", books: open },
     { name: "after", books: after },
   ];
+  out.say();
   for (const line of holdings("USDC", moments, ({ tokens }) => usdc(tokens))) out.say(line);
+  out.say(row("", `${usdc(after.supply)} USDC exist, says the mint`));
   out.say();
   for (const line of holdings("SOL", moments, ({ lamports }) => sol(lamports))) out.say(line);
+  out.say(row("", `${sol(before.lamports - after.lamports)} SOL less than before: the fees`));
 }
 
-function sayChecks(out: Printer, checks: Checks): void {
+function sayOracle(out: Printer, oracle: Oracle.OracleReport): void {
+  for (const line of costs(oracle.transactions)) out.say(line);
+  const moments = [
+    { name: "before", books: oracle.before },
+    { name: "after", books: oracle.after },
+  ];
+  out.say();
+  for (const line of holdings("USDC", moments, ({ tokens }) => usdc(tokens))) out.say(line);
+}
+
+function sayChecks(out: Printer, { all, ok }: Checks, seconds: number): void {
+  const held = all.filter((check) => check.ok).length;
+  out.say();
   out.say("Checked");
-  for (const { name, ok } of checks.all) out.say(`  ${ok ? "✓" : "✗ FAILED:"} ${name}`);
+  for (const check of all) out.say(`  ${check.ok ? "✓" : "✗ FAILED:"} ${check.name}`);
+  out.say();
+  out.say(`${held} of ${all.length} checks held${ok ? "" : ": THE DEMO FAILED"}. ${seconds.toFixed(1)} s in all.`);
 }

@@ -52,12 +52,17 @@ export class Journal implements Store {
    */
   static async open(path: string): Promise<Recovered> {
     const file = await open(path, "a");
-    const bytes = await readFile(path);
-    const { records, length } = scan(bytes);
-    if (length < bytes.length) await file.truncate(length);
-    await file.sync();
-    await syncDirectory(dirname(path));
-    return { store: new Journal(file), records, torn: bytes.length - length };
+    try {
+      const bytes = await readFile(path);
+      const { records, length } = scan(bytes);
+      if (length < bytes.length) await file.truncate(length);
+      await file.sync();
+      await syncDirectory(dirname(path));
+      return { store: new Journal(file), records, torn: bytes.length - length };
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   }
 
   get syncs(): number {

@@ -69,7 +69,7 @@ export function holdings(
 /** One line a transaction. */
 export function costs(all: readonly Cost[]): string[] {
   return all.map(({ name, units, fee, signature }) =>
-    row(name, `${count(units).padStart(7)} CU ${count(fee).padStart(7)} lamports   ${short(signature)}`),
+    row("", `${name.padEnd(9)}${count(units).padStart(8)} CU ${count(fee).padStart(8)} lamports   ${short(signature)}`),
   );
 }
 
@@ -92,7 +92,8 @@ export function short(text: string): string {
   return `${text.slice(0, 8)}…${text.slice(-4)}`;
 }
 
-function decimal(amount: bigint, decimals: number): string {
+/** 15342 with two decimals → "153.42". */
+export function decimal(amount: bigint, decimals: number): string {
   const digits = (amount < 0n ? -amount : amount).toString().padStart(decimals + 1, "0");
   const whole = BigInt(digits.slice(0, -decimals)).toLocaleString("en-US");
   return `${amount < 0n ? "-" : ""}${whole}.${digits.slice(-decimals)}`;

@@ -6,6 +6,7 @@ import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { PublicKey } from "@solana/web3.js";
 import { Cashier, type CashierOptions, GRACE_SECONDS } from "./cashier.js";
 import { Journal, type OpenStore, type Store } from "./journal.js";
+import { PendingError } from "./land.js";
 import { type Account, Meter } from "./meter.js";
 import * as Wire from "./wire.js";
 import { Refusal } from "./wire.js";
@@ -125,7 +126,13 @@ export class Seller {
     // No voucher is taken from here on; `highest` is what the seller holds, whatever the agent says.
     account.ended = true;
     const { channelId, payer, accepted, deposit, highest } = account;
-    const signature = await this.#cashier.close(channelId, payer, highest);
+    let signature: string;
+    try {
+      signature = await this.#cashier.close(channelId, payer, highest);
+    } catch (error) {
+      if (!(error instanceof PendingError)) account.ended = false;
+      throw error;
+    }
     await this.#store.append({ type: "closed", channelId, signature });
     const receipt: Wire.Receipt = {
       ...receiptFor(channelId, challenge, accepted, accepted),

@@ -1,11 +1,12 @@
 // The stage: an embedded chain with the real program binaries, and who appears on it.
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { Idl } from "@coral-xyz/anchor";
 import { Localnet } from "@mppsol/localnet";
 import { TREASURY } from "@mppsol/programs";
 import { Connection, Keypair, PublicKey } from "@solana/web3.js";
 
-const ARTIFACTS = fileURLToPath(new URL("../../artifacts/", import.meta.url));
+const ARTIFACTS = process.env.MPPSOL_ARTIFACTS ?? fileURLToPath(new URL("../../artifacts", import.meta.url));
 const PROGRAMS = ["mppsol_session", "mppsol_cpi", "paid_oracle"] as const;
 /** Slots that the chain has behind it, so that a channel can be opened with a slot of the past. */
 const START_SLOTS = 2_000;
@@ -29,9 +30,9 @@ export interface World {
 /** Starts the chain. The agent gets `tokens` base units, the operator one SOL, nobody anything else. */
 export async function start(tokens: bigint): Promise<World> {
   const found = PROGRAMS.filter(
-    (name) => existsSync(`${ARTIFACTS}${name}.so`) && existsSync(`${ARTIFACTS}${name}.json`),
+    (name) => existsSync(`${ARTIFACTS}/${name}.so`) && existsSync(`${ARTIFACTS}/${name}.json`),
   );
-  const programs = found.map((name) => ({ id: addressOf(name), file: `${ARTIFACTS}${name}.so` }));
+  const programs = found.map((name) => ({ id: idl(name).address, file: `${ARTIFACTS}/${name}.so` }));
   const net = await Localnet.start({ programs });
   const { unixTimestamp } = net.clock();
   net.warpSlots(START_SLOTS);
@@ -54,6 +55,7 @@ export async function start(tokens: bigint): Promise<World> {
   return world;
 }
 
-function addressOf(name: string): string {
-  return (JSON.parse(readFileSync(`${ARTIFACTS}${name}.json`, "utf8")) as { address: string }).address;
+/** A program's IDL. */
+export function idl(name: (typeof PROGRAMS)[number]): Idl {
+  return JSON.parse(readFileSync(`${ARTIFACTS}/${name}.json`, "utf8")) as Idl;
 }
