@@ -13,6 +13,7 @@ import { PublicKey } from "@solana/web3.js";
 import type { Target } from "./channels.js";
 import { transferChecked } from "./economy.js";
 import { key } from "./keys.js";
+import { measureOracle } from "./oracle.js";
 import { measurePay } from "./pay.js";
 import { differences, type Numbers, type Run, read, same, sha256, write } from "./record.js";
 import { measureSession } from "./session.js";
@@ -51,6 +52,12 @@ const session: Target = {
 
 /** The programs around ours, as far as they are built. */
 const pay = built("mppsol_cpi", PAY_PROGRAM_ID);
+const oracleIdl = `${artifacts}/paid_oracle.json`;
+const oracle = existsSync(oracleIdl) ? built("paid_oracle", addressIn(oracleIdl)) : undefined;
+
+function addressIn(idl: string): PublicKey {
+  return new PublicKey((JSON.parse(readFileSync(idl, "utf8")) as { address: string }).address);
+}
 
 function built(name: string, id: PublicKey): Program | undefined {
   const so = `${artifacts}/${name}.so`;
@@ -61,10 +68,11 @@ function built(name: string, id: PublicKey): Program | undefined {
 async function measure(target: Target, tokenProgram?: string): Promise<Run> {
   const operator = key("operator");
   const replaced = tokenProgram === undefined ? [] : [{ name: "spl_token", id: TOKEN_PROGRAM_ID, file: tokenProgram }];
-  const around = target.extended && pay !== undefined ? [pay] : [];
+  const around = target.extended ? [pay, oracle].filter((program) => program !== undefined) : [];
   const vm = new Vm(operator, [target, ...around], replaced);
   const { rows, missing } = await measureSession(vm, operator, target);
-  for (const program of around) rows.push(...(await measurePay(vm, operator, program, target)));
+  if (target.extended && pay) rows.push(...(await measurePay(vm, operator, pay, target)));
+  if (target.extended && pay && oracle) rows.push(...(await measureOracle(vm, operator, oracle, oracleIdl, target)));
   return {
     transferChecked: transferChecked(new Vm(operator, [], replaced), operator),
     files: Object.fromEntries([target, ...around, ...replaced].map(({ name, file }) => [name, sha256(file)])),

@@ -12,7 +12,7 @@ import type { Keypair, PublicKey } from "@solana/web3.js";
 import { mintFor, ownerOf } from "./keys.js";
 import type { Vm } from "./vm.js";
 
-const DECIMALS = 6;
+export const DECIMALS = 6;
 const BALANCE = 1_000_000_000n;
 
 /** Payer, payee and recipients of one mint. All token accounts exist. */

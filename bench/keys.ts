@@ -27,7 +27,8 @@ export function first(label: string, has: (key: PublicKey) => boolean): Keypair 
   throw new Error(`no key of ${label} will do`);
 }
 
-function bumpOf(owner: PublicKey, mint: PublicKey, tokenProgram: PublicKey): number {
+/** Bump of an owner's token account. */
+export function bumpOf(owner: PublicKey, mint: PublicKey, tokenProgram: PublicKey): number {
   const seeds = [owner.toBytes(), tokenProgram.toBytes(), mint.toBytes()];
   return PublicKey.findProgramAddressSync(seeds, ASSOCIATED_TOKEN_PROGRAM_ID)[1];
 }

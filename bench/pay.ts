@@ -128,21 +128,25 @@ class PayBench {
     return { recipient, mint, amount: AMOUNT, requestHash: REQUEST, consumer: this.#operator.publicKey };
   }
 
-  /** The next receipt of a source whose address has bump 255. */
   #receipt(source: PublicKey): { receipt: PublicKey; nonce: bigint } {
-    for (let nonce = 0n; ; nonce++) {
-      const receipt = receiptAddress({ source, nonce, paySlot: this.#vm.slot });
-      if (!this.#vm.exists(receipt) && this.#bumpIs255(receipt, source, nonce)) return { receipt, nonce };
-    }
+    return nextReceipt(this.#vm, source);
   }
+}
 
-  #bumpIs255(receipt: PublicKey, source: PublicKey, nonce: bigint): boolean {
-    const numbers = Buffer.alloc(16);
-    numbers.writeBigUInt64LE(nonce, 0);
-    numbers.writeBigUInt64LE(this.#vm.slot, 8);
-    const seeds = [Buffer.from("receipt"), source.toBytes(), numbers.subarray(0, 8), numbers.subarray(8)];
-    const [address, bump] = PublicKey.findProgramAddressSync(seeds, PAY_PROGRAM_ID);
-    if (!address.equals(receipt)) throw new Error("the seeds of a receipt are others now");
-    return bump === 255;
+/** The next receipt of a source whose address has bump 255. */
+export function nextReceipt(vm: Vm, source: PublicKey): { receipt: PublicKey; nonce: bigint } {
+  for (let nonce = 0n; ; nonce++) {
+    const receipt = receiptAddress({ source, nonce, paySlot: vm.slot });
+    if (!vm.exists(receipt) && receiptBump(receipt, source, nonce, vm.slot) === 255) return { receipt, nonce };
   }
+}
+
+function receiptBump(receipt: PublicKey, source: PublicKey, nonce: bigint, slot: bigint): number {
+  const numbers = Buffer.alloc(16);
+  numbers.writeBigUInt64LE(nonce, 0);
+  numbers.writeBigUInt64LE(slot, 8);
+  const seeds = [Buffer.from("receipt"), source.toBytes(), numbers.subarray(0, 8), numbers.subarray(8)];
+  const [address, bump] = PublicKey.findProgramAddressSync(seeds, PAY_PROGRAM_ID);
+  if (!address.equals(receipt)) throw new Error("the seeds of a receipt are others now");
+  return bump;
 }

@@ -98,6 +98,10 @@ export class Vm {
     this.#svm.setAccount(address.toBytes(), new Account(least, data, owner.toBytes(), false, 0n));
   }
 
+  data(address: PublicKey): Uint8Array {
+    return this.#svm.getAccount(address.toBytes())?.data() ?? new Uint8Array();
+  }
+
   exists(address: PublicKey): boolean {
     return (this.#svm.getAccount(address.toBytes())?.lamports() ?? 0n) > 0n;
   }

@@ -47,6 +47,11 @@ describe("compute table", () => {
     }
   });
 
+  it("no two rows have one name", () => {
+    const ids = ours.here.rows.map(({ id }) => id);
+    expect(new Set(ids).size).equal(ids.length);
+  });
+
   it("cu.json is current: --check on the artifacts finds no difference", () => {
     const command = ["--import", "tsx", fileURLToPath(file("cu.ts")), "--check"];
     const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
