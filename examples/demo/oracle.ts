@@ -18,7 +18,7 @@ import type { Checks } from "./checks.js";
 import { Feed, type Price, type Request } from "./feed.js";
 import { refusal, send } from "./land.js";
 import { decimal, type Printer, row, short, usdc } from "./print.js";
-import { idl, type World } from "./world.js";
+import { idl, requirePrograms, type World } from "./world.js";
 
 export interface OracleReport {
   readonly transactions: readonly Books.Cost[];
@@ -36,9 +36,7 @@ const LAMPORTS = 100_000_000n;
 
 /** @throws {Error} when a program is missing, or a transaction that must succeed does not. */
 export async function run(world: World, checks: Checks, out: Printer): Promise<OracleReport> {
-  for (const name of ["mppsol_cpi", "paid_oracle"] as const) {
-    if (!world.programs.has(name)) throw new Error(`the artifacts of ${name} are missing: \`make build\` makes them`);
-  }
+  requirePrograms(world, "mppsol_cpi", "paid_oracle");
   const { connection, mint, net } = world;
   // The owner of the feed, its data provider, who has no SOL, and a passer-by who carries things to the chain.
   const [owner, provider, relay] = [Keypair.generate(), Keypair.generate(), Keypair.generate()];

@@ -12,7 +12,7 @@ import { type Attempt, tryAll } from "./hostile.js";
 import type { OpenStore } from "./journal.js";
 import { count, type Printer, row, usdc } from "./print.js";
 import { Seller } from "./seller.js";
-import type { World } from "./world.js";
+import { requirePrograms, type World } from "./world.js";
 
 export interface SessionOptions {
   readonly requests: number;
@@ -46,6 +46,7 @@ export interface SessionReport {
 const WINDOW = 16;
 
 export async function run(world: World, options: SessionOptions, checks: Checks, out: Printer): Promise<SessionReport> {
+  requirePrograms(world, "mppsol_session");
   const folder = await mkdtemp(join(tmpdir(), "mppsol-demo-"));
   const stage = new Stage(world, options, checks, out, join(folder, "seller.journal"));
   try {

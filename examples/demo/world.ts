@@ -55,6 +55,12 @@ export async function start(tokens: bigint): Promise<World> {
   return world;
 }
 
+/** @throws {Error} when the artifacts of one of these are missing. */
+export function requirePrograms(world: World, ...names: readonly (typeof PROGRAMS)[number][]): void {
+  const missing = names.find((name) => !world.programs.has(name));
+  if (missing !== undefined) throw new Error(`the artifacts of ${missing} are missing: \`make build\` makes them`);
+}
+
 /** A program's IDL. */
 export function idl(name: (typeof PROGRAMS)[number]): Idl {
   return JSON.parse(readFileSync(`${ARTIFACTS}/${name}.json`, "utf8")) as Idl;
