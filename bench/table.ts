@@ -10,9 +10,13 @@ function ratio(ours: number | undefined, theirs: number | undefined): string {
   return ours === undefined || theirs === undefined ? "" : `${(ours / theirs).toFixed(2)}`;
 }
 
+/** Columns of even width, as the formatter wants them; the first to the left, the others to the right. */
 function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
-  const rule = heads.map((_, i) => (i === 0 ? "---" : "--:"));
-  return [heads, rule, ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const widths = heads.map((_, i) => Math.max(...[heads, ...rows].map((cells) => cells[i]?.length ?? 0)));
+  const rule = widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
+  const line = (cells: readonly string[]) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)));
+  return [heads, rule, ...rows].map((cells) => `| ${line(cells).join(" | ")} |`).join("\n");
 }
 
 /** Everything with the VM's own token programs. */
