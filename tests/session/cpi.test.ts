@@ -50,10 +50,7 @@ describe("a program's address", () => {
     const channel = open!.keys[5]!.pubkey;
     world.track(channel);
     const landed = await world.send([throughProxy(open!)], [world.operator]);
-    const transaction = await chain.connection.getTransaction(landed.signature, {
-      commitment: "confirmed",
-      maxSupportedTransactionVersion: 0,
-    });
+    const transaction = await chain.transaction(landed);
     expect(parseSessionEvents(transaction).map((event) => event.name)).deep.equal(["Opened"]);
     const [topup] = await session.topup({ ...world.token, channel, payer: PROXY_SIGNER, amount: 100n });
     const [revoke] = await session.revoke({ channel, payer: PROXY_SIGNER });

@@ -32,12 +32,7 @@ for (const [name, tokenProgram] of [
       });
       expect(state.rentPayer.equals(world.operator.publicKey)).equal(true);
       expect(await world.balance(channel.address)).equal(700n);
-      const events = parseSessionEvents(
-        await chain.connection.getTransaction(landed.signature, {
-          maxSupportedTransactionVersion: 0,
-          commitment: "confirmed",
-        }),
-      );
+      const events = parseSessionEvents(await chain.transaction(landed));
       expect(events.map((event) => event.name)).deep.equal(["Opened"]);
     });
 
@@ -131,6 +126,18 @@ for (const [name, tokenProgram] of [
       await world.settle(channel);
       expect(await world.balance(world.payee.publicKey)).equal(430n);
       expect(await world.balance(world.payer.publicKey)).equal(999_570n);
+    });
+
+    it("takes a voucher of the first session late, after rearm, once its amount is deposited again, and not after it expired", async () => {
+      const world = await World.create({ tokenProgram });
+      const channel = await world.open({ deposit: 1_000n });
+      const late = await world.debitInstructions(channel, 600n);
+      await world.send(await world.rearmInstructions(channel, 400n), [world.payee]);
+      await world.refuses("VoucherOverDeposit", late);
+      await world.topup(channel, 250n);
+      await world.refuses("VoucherExpired", await world.debitInstructions(channel, 600n, 1n));
+      await world.send(late);
+      expect(await world.state(channel)).deep.include({ deposit: 650n, settled: 600n });
     });
 
     it("ends in one transaction: missing accounts, voucher, close and payout", async () => {

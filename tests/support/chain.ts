@@ -12,6 +12,7 @@ import {
   type TransactionInstruction,
   TransactionMessage,
   VersionedTransaction,
+  type VersionedTransactionResponse,
 } from "@solana/web3.js";
 import bs58 from "bs58";
 import { PROXY_ID } from "./proxy.js";
@@ -125,6 +126,16 @@ export class Chain {
     if (wire.length > PACKET_BYTES) throw new Error(`the transaction has ${wire.length} bytes of ${PACKET_BYTES}`);
     const signature = await this.connection.sendRawTransaction(wire, { skipPreflight: true });
     return this.#landed(signature, wire.length);
+  }
+
+  /** A transaction that landed, as the RPC gives it. */
+  async transaction({ signature }: Landed): Promise<VersionedTransactionResponse> {
+    const found = await this.connection.getTransaction(signature, {
+      commitment: "confirmed",
+      maxSupportedTransactionVersion: 0,
+    });
+    if (found === null) throw new Error(`${signature} is not there`);
+    return found;
   }
 
   async #landed(signature: string, bytes: number): Promise<Landed> {

@@ -35,6 +35,8 @@ export interface WorldOptions {
   readonly tokenProgram?: PublicKey;
   /** Owners that get a token account with nothing in it. */
   readonly extras?: readonly PublicKey[];
+  /** Leaves out the treasury's token account. */
+  readonly withoutTreasury?: boolean;
   /** Who may freeze accounts of the mint. */
   readonly freezeAuthority?: PublicKey | null;
   /** Instructions that make the mint, for one with extensions; it is initialized by the last of them. */
@@ -108,7 +110,12 @@ export class World {
           ),
         ];
     must(await chain.send(make, [mint]));
-    const owners = [world.payer.publicKey, world.payee.publicKey, TREASURY, ...(options.extras ?? [])];
+    const owners = [
+      world.payer.publicKey,
+      world.payee.publicKey,
+      ...(options.withoutTreasury ? [] : [TREASURY]),
+      ...(options.extras ?? []),
+    ];
     await world.createTokenAccounts(owners);
     const fund = [world.payer, world.payee, world.operator, world.stranger].map((key) =>
       SystemProgram.transfer({ fromPubkey: authority, toPubkey: key.publicKey, lamports: START_LAMPORTS }),

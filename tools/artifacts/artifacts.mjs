@@ -64,7 +64,8 @@ function fail(message) {
 function write() {
   const now = manifest();
   for (const [name, parts] of Object.entries(now)) {
-    for (const [part, hash] of Object.entries(parts)) if (hash === "missing") fail(`artifacts/${name}.${part} is missing`);
+    for (const [part, hash] of Object.entries(parts))
+      if (hash === "missing") fail(`artifacts/${name}.${part} is missing`);
   }
   writeFileSync(join(ROOT, MANIFEST), `${JSON.stringify(now, null, 2)}\n`);
   console.log(`artifacts: wrote ${MANIFEST}`);
@@ -76,7 +77,8 @@ function check() {
   for (const [name, now] of Object.entries(manifest())) {
     for (const [part, hash] of Object.entries(now)) {
       if (recorded[name]?.[part] === hash) continue;
-      const what = part === "sources" ? `${name} was built from other sources` : `artifacts/${name}.${part} was changed`;
+      const what =
+        part === "sources" ? `${name} was built from other sources` : `artifacts/${name}.${part} was changed`;
       fail(`${what}; run: make build`);
     }
   }

@@ -1,5 +1,5 @@
 //! Where execution begins: the first byte names the instruction. Anchor declares the interface (`lib.rs`); the
-//! handlers run on the runtime's account memory as it is, which costs a fifth of Anchor's account types
+//! handlers run on the runtime's account memory as it is, which costs a small part of Anchor's account types
 //! (docs/adr/0001).
 
 use pinocchio::{AccountView, Address, ProgramResult};

@@ -24,12 +24,17 @@ async function test(name, body) {
     if (process.env.VERBOSE) console.log(`ok   ${name}`);
   } catch (error) {
     failed += 1;
-    console.log(`FAIL ${name}\n     ${String(error.message ?? error).split("\n").join("\n     ")}`);
+    console.log(
+      `FAIL ${name}\n     ${String(error.message ?? error)
+        .split("\n")
+        .join("\n     ")}`,
+    );
   }
 }
 
 function equal(actual, expected, what) {
-  if (actual !== expected) throw new Error(`${what}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
+  if (actual !== expected)
+    throw new Error(`${what}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`);
 }
 
 function includes(text, part) {
@@ -47,15 +52,23 @@ function build(folder, out, args = [], options = {}) {
 }
 
 /** Everything after the progress lines, which say what was being done. */
-const errors = (done) => done.stderr.split("\n").filter((line) => !/^\s+(Compiling|Finished)|^sbf: (compile|lower|generate|relink|std)/.test(line)).join("\n");
+const errors = (done) =>
+  done.stderr
+    .split("\n")
+    .filter((line) => !/^\s+(Compiling|Finished)|^sbf: (compile|lower|generate|relink|std)/.test(line))
+    .join("\n");
 
 // ---- each lowering: the same function natively and in the VM, over random inputs
 
 async function compareEverything(program) {
   const names = run(host, ["--names"]).stdout.trim().split("\n");
-  const plan = names.flatMap((_, selector) => Array.from({ length: BATCHES }, (_, batch) => ({ selector, data: inputs(SEED + selector * 1000 + batch, BATCH) })));
+  const plan = names.flatMap((_, selector) =>
+    Array.from({ length: BATCHES }, (_, batch) => ({ selector, data: inputs(SEED + selector * 1000 + batch, BATCH) })),
+  );
   const lines = plan.map(({ selector, data }) => `${selector} ${data.toString("hex")}`);
-  const native = run(host, [], { input: `${lines.join("\n")}\n` }).stdout.trim().split("\n");
+  const native = run(host, [], { input: `${lines.join("\n")}\n` })
+    .stdout.trim()
+    .split("\n");
   const call = await loadProgram(program);
   for (const [selector, name] of names.entries()) {
     await test(name, async () => {
@@ -87,11 +100,27 @@ async function explain(call, selector, data) {
 // ---- what can't be lowered is refused by name
 
 const REFUSALS = [
-  ["a writable static is refused by its name and its user's", "writable_static", ["writable static", "CALLS_SO_FAR", "count_this_call", "refusals/src/lib.rs:"]],
+  [
+    "a writable static is refused by its name and its user's",
+    "writable_static",
+    ["writable static", "CALLS_SO_FAR", "count_this_call", "refusals/src/lib.rs:"],
+  ],
   ["a thread-local is refused by its name and its user's", "thread_local", ["LAST_SEEN", "remember_last"]],
-  ["inline assembly is refused with the function it stands in", "inline_assembly", ["inline assembly in", "copy_by_assembly"]],
-  ["a float power is refused with the function it stands in", "float_power", ["floating-point function pow.f64 in", "compound_interest"]],
-  ["a call of something that is no syscall is refused", "no_syscall", ["open_a_file", "no Solana syscall", "read_configuration"]],
+  [
+    "inline assembly is refused with the function it stands in",
+    "inline_assembly",
+    ["inline assembly in", "copy_by_assembly"],
+  ],
+  [
+    "a float power is refused with the function it stands in",
+    "float_power",
+    ["floating-point function pow.f64 in", "compound_interest"],
+  ],
+  [
+    "a call of something that is no syscall is refused",
+    "no_syscall",
+    ["open_a_file", "no Solana syscall", "read_configuration"],
+  ],
   ["a frame over 4096 bytes is refused with its size", "big_frame", ["sort_on_the_stack", "stack frame of", "4096"]],
 ];
 
@@ -123,7 +152,7 @@ const USAGE = [
   ["a folder without Cargo.toml is wrong usage", ["build", "/nonexistent", "y"], "no Cargo.toml in /nonexistent"],
   ["a workspace instead of a program is wrong usage", ["build", here, "y"], "is a workspace"],
   ["a folder as output is wrong usage", ["build", join(here, "program"), here], "is a folder"],
-  ["a library instead of a program is wrong usage", ["build", join(here, "cases"), "y"], "no crate-type \"cdylib\""],
+  ["a library instead of a program is wrong usage", ["build", join(here, "cases"), "y"], 'no crate-type "cdylib"'],
 ];
 
 async function usage() {
@@ -136,7 +165,11 @@ async function usage() {
     });
   }
   await test("--help and --version answer on stdout", () => {
-    for (const [args, part] of [[["--help"], "usage: sbf COMMAND"], [["--version"], "sbf "], [["build", "--help"], "PROGRAM_DIR"]]) {
+    for (const [args, part] of [
+      [["--help"], "usage: sbf COMMAND"],
+      [["--version"], "sbf "],
+      [["build", "--help"], "PROGRAM_DIR"],
+    ]) {
       const done = run(sbf, args);
       equal(done.status, 0, "exit code");
       includes(done.stdout, part);
@@ -150,7 +183,9 @@ async function usage() {
 async function standIn() {
   const out = join(scratch, "deploy");
   await test("cargo-build-sbf builds as anchor calls it and leaves a keypair", () => {
-    const done = run(cargoBuildSbf, ["build-sbf", "--tools-version", "v1.57", "--arch", "v3", "--sbf-out-dir", out], { cwd: join(here, "program") });
+    const done = run(cargoBuildSbf, ["build-sbf", "--tools-version", "v1.57", "--arch", "v3", "--sbf-out-dir", out], {
+      cwd: join(here, "program"),
+    });
     equal(done.status, 0, `exit code\n${done.stderr}`);
     const key = JSON.parse(readFileSync(join(out, "sbf_fixture_program-keypair.json"), "utf8"));
     equal(key.length, 64, "numbers in the keypair");
@@ -177,13 +212,16 @@ async function determinism(program) {
     mkdirSync(copy, { recursive: true });
     equal(run("cp", ["-r", here, join(copy, "test")]).status, 0, "cp");
     const out = join(scratch, "copy.so");
-    const done = build(join(copy, "test", "program"), out, [], { env: { ...process.env, SBF_CACHE: join(scratch, "another cache") } });
+    const done = build(join(copy, "test", "program"), out, [], {
+      env: { ...process.env, SBF_CACHE: join(scratch, "another cache") },
+    });
     equal(done.status, 0, `exit code\n${done.stderr}`);
     if (!readFileSync(out).equals(readFileSync(program))) throw new Error("the bytes differ");
   });
   await test("no path of this machine is in the program", () => {
     const text = readFileSync(program, "latin1");
-    for (const path of [here, process.env.HOME, scratch]) if (path && text.includes(path)) throw new Error(`${path} is in it`);
+    for (const path of [here, process.env.HOME, scratch])
+      if (path && text.includes(path)) throw new Error(`${path} is in it`);
   });
 }
 

@@ -14,7 +14,11 @@ export async function loadProgram(file) {
   const budget = new ComputeBudget();
   budget.computeUnitLimit = 1_000_000_000n; // units are not under test, and float cases need many
   // No signature or blockhash checks: the same call may come twice.
-  const svm = new LiteSVM().withComputeBudget(budget).withSigverify(false).withBlockhashCheck(false).withTransactionHistory(0n);
+  const svm = new LiteSVM()
+    .withComputeBudget(budget)
+    .withSigverify(false)
+    .withBlockhashCheck(false)
+    .withTransactionHistory(0n);
   const payer = await generateKeyPairSigner();
   const program = (await generateKeyPairSigner()).address;
   svm.airdrop(payer.address, lamports(1_000_000_000_000n));

@@ -12,7 +12,7 @@ use crate::events::{PayoutBeneficiary, PayoutRedirected};
 use crate::splits::Splits;
 use crate::state::Channel;
 use crate::token::payout::Beneficiary;
-use crate::token::{cpi, RoleErrors, TokenContext};
+use crate::token::{ata, cpi, RoleErrors, TokenContext};
 use crate::views::{self, ChannelSeeds, Result};
 
 const FIXED_ACCOUNTS: usize = 11;
@@ -43,7 +43,8 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
     }
     let token = TokenContext::new(mint, token_program)?;
     let held = token.check_ata(escrow, channel.address().as_array()).map_err(|why| RoleErrors::ESCROW.of(why))?.amount;
-    token.check_ata(treasury_tokens, TREASURY.as_array()).map_err(|why| RoleErrors::TREASURY.of(why))?;
+    ata::require(treasury_tokens, TREASURY.as_array(), token.program_id(), mint.address().as_array())
+        .map_err(|_| SessionError::TreasuryAccountMismatch)?;
 
     let seeds = ChannelSeeds::of(&before);
     let from = Purse { token: &token, channel, escrow, seeds: &seeds };
@@ -62,7 +63,11 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
 
     let rest = held.checked_sub(books.paid).ok_or(SessionError::DistributeBalanceCalculationOverflow)?;
     let to_treasury = if payout.is_final { rest } else { books.redirected };
-    from.transfer(treasury_tokens, to_treasury)?;
+    if to_treasury > 0 {
+        // Only now: a treasury that cannot be paid holds up nobody while nothing is due to it.
+        token.check_ata(treasury_tokens, TREASURY.as_array()).map_err(|why| RoleErrors::TREASURY.of(why))?;
+        from.transfer(treasury_tokens, to_treasury)?;
+    }
     if payout.is_final {
         from.close(rent_payer)?;
         if before.is_past_window(views::slot()?) {

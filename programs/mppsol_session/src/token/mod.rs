@@ -18,6 +18,8 @@ pub const SPL_TOKEN: [u8; 32] = anchor_spl::token::ID.to_bytes();
 pub const TOKEN_2022: [u8; 32] = anchor_spl::token_2022::ID.to_bytes();
 
 const MINT_LEN: usize = 82;
+/// A multisig of either program; the length alone tells it from a mint or an account with extensions.
+const MULTISIG_LEN: usize = 355;
 const ACCOUNT_LEN: usize = 165;
 /// Byte that says what a Token-2022 account with extensions is; the extensions follow it.
 const ACCOUNT_TYPE_AT: usize = 165;
@@ -156,7 +158,7 @@ pub struct TokenAccount {
 fn check_mint(data: &[u8], is_2022: bool) -> Result<u8> {
     const DECIMALS_AT: usize = 44;
     const IS_INITIALIZED_AT: usize = 45;
-    if data.len() < MINT_LEN || data[IS_INITIALIZED_AT] != 1 {
+    if data.len() < MINT_LEN || data.len() == MULTISIG_LEN || data[IS_INITIALIZED_AT] != 1 {
         return Err(SessionError::MintAccountMismatch);
     }
     if data.len() > MINT_LEN {
@@ -178,6 +180,9 @@ fn parse_account(data: &[u8], is_2022: bool) -> core::result::Result<TokenAccoun
     const AMOUNT_AT: usize = 64;
     const STATE_AT: usize = 108;
     let (base, trailer) = data.split_first_chunk::<ACCOUNT_LEN>().ok_or(Unusable::NotATokenAccount)?;
+    if data.len() == MULTISIG_LEN {
+        return Err(Unusable::NotATokenAccount);
+    }
     let extensions = match trailer {
         [] => Ok(()),
         [TYPE_ACCOUNT, entries @ ..] if is_2022 => extensions::check(entries, extensions::ACCOUNT_ALLOWED),
@@ -240,6 +245,17 @@ mod tests {
         data[165] = 1;
         data[100] = 1;
         assert_eq!(check_mint(&data, true), Err(SessionError::MalformedMintTokenAccountData));
+    }
+
+    #[test]
+    fn a_multisig_passes_as_neither_mint_nor_token_account_whatever_its_keys() {
+        for kind in [TYPE_MINT, TYPE_ACCOUNT] {
+            let mut multisig = mint(MULTISIG_LEN);
+            multisig[165] = kind;
+            multisig[108] = STATE_INITIALIZED;
+            assert_eq!(check_mint(&multisig, true), Err(SessionError::MintAccountMismatch));
+            assert_eq!(parse_account(&multisig, true).unwrap_err(), Unusable::NotATokenAccount);
+        }
     }
 
     #[test]
