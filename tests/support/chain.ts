@@ -18,7 +18,7 @@ import bs58 from "bs58";
 import { PROXY_ID } from "./proxy.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
-const ARTIFACTS = process.env["MPPSOL_ARTIFACTS"] ?? `${ROOT}/artifacts`;
+const ARTIFACTS = process.env.MPPSOL_ARTIFACTS ?? `${ROOT}/artifacts`;
 const PACKET_BYTES = 1_232;
 
 /** What came of one transaction that landed. */
@@ -175,7 +175,7 @@ export const sleep = (ms: number): Promise<void> => new Promise((done) => setTim
 export const artifact = (name: string): string => `${ARTIFACTS}/${name}`;
 
 async function start(): Promise<Chain> {
-  const url = process.env["ANCHOR_PROVIDER_URL"];
+  const url = process.env.ANCHOR_PROVIDER_URL;
   if (url) {
     const connection = new Connection(url, "confirmed");
     const local = await isLocalnet(connection);
@@ -195,7 +195,7 @@ async function start(): Promise<Chain> {
 
 /** The wallet that `anchor test` names, or a new one with an airdrop. */
 async function wallet(connection: Connection): Promise<Keypair> {
-  const path = (process.env["ANCHOR_WALLET"] ?? "").replace(/^~/, homedir());
+  const path = (process.env.ANCHOR_WALLET ?? "").replace(/^~/, homedir());
   const key =
     path && existsSync(path)
       ? Keypair.fromSecretKey(Uint8Array.from(JSON.parse(readFileSync(path, "utf8")) as number[]))
