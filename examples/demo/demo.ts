@@ -32,6 +32,7 @@ export async function demo(options: DemoOptions): Promise<Report> {
   const deposit = (BigInt(requests) * price * 5n) / 4n;
   const world = await start(10n * deposit);
   const checks = new Checks();
+  let finished = false;
   try {
     out.say("A session: an agent pays a metered HTTP API");
     out.say(row("chain", `embedded, running ${[...world.programs].join(", ")}`));
@@ -43,10 +44,11 @@ export async function demo(options: DemoOptions): Promise<Report> {
     const oracle = await Oracle.run(world, checks, out);
     out.say();
     sayOracle(out, oracle);
+    finished = true;
     const seconds = (performance.now() - started) / 1000;
     return { ok: checks.ok, checks: checks.all, session, oracle, seconds };
   } finally {
-    sayChecks(out, checks, (performance.now() - started) / 1000);
+    sayChecks(out, checks, finished, (performance.now() - started) / 1000);
     await world.net.close();
   }
 }
@@ -83,11 +85,12 @@ function sayOracle(out: Printer, oracle: Oracle.OracleReport): void {
   for (const line of holdings("USDC", moments, ({ tokens }) => usdc(tokens))) out.say(line);
 }
 
-function sayChecks(out: Printer, { all, ok }: Checks, seconds: number): void {
+function sayChecks(out: Printer, { all, ok }: Checks, finished: boolean, seconds: number): void {
   const held = all.filter((check) => check.ok).length;
   out.say();
   out.say("Checked");
   for (const check of all) out.say(`  ${check.ok ? "✓" : "✗ FAILED:"} ${check.name}`);
   out.say();
-  out.say(`${held} of ${all.length} checks held${ok ? "" : ": THE DEMO FAILED"}. ${seconds.toFixed(1)} s in all.`);
+  const verdict = !ok ? ": THE DEMO FAILED" : finished ? "" : ", BUT IT STOPPED EARLY";
+  out.say(`${held} of ${all.length} checks held${verdict}. ${seconds.toFixed(1)} s in all.`);
 }
