@@ -94,6 +94,16 @@ pub fn channel_mut(account: &mut AccountView) -> Result<RefMut<'_, Channel>> {
     RefMut::try_map(account.try_borrow_mut()?, Channel::load_mut).map_err(|(_, e)| e.into())
 }
 
+/// As `channel_mut`, without the bookkeeping of borrows, for instructions that look into no other account's data.
+#[inline(always)]
+pub fn sole_channel_mut(account: &mut AccountView) -> Result<&mut Channel> {
+    require_channel(account)?;
+    require_writable(account)?;
+    // SAFETY: `account` is borrowed for as long as the result, and the caller reads no other account that could be
+    // the same one under another name: the instructions sysvar's address is compared, and it is not ours.
+    Ok(Channel::load_mut(unsafe { account.borrow_unchecked_mut() })?)
+}
+
 /// Unix seconds.
 #[inline(always)]
 pub fn now() -> core::result::Result<i64, SessionError> {

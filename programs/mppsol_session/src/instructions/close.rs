@@ -17,9 +17,9 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
     };
     views::require_signer(payee)?;
     let address = *channel.address().as_array();
-    let mut state = views::channel_mut(channel)?;
+    let state = views::sole_channel_mut(channel)?;
     views::require_key(payee, state.payee.as_array(), SessionError::InvalidChannelPayee)?;
-    let last = last_voucher(*has_voucher, instructions, &address, &state)?;
+    let last = last_voucher(*has_voucher, instructions, &address, state)?;
     state.close(last.as_ref(), views::now)?;
     Ok(())
 }

@@ -15,7 +15,7 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
     let [channel, instructions] = views::exactly(accounts)?;
     views::no_args(data)?;
     let address = *channel.address().as_array();
-    let mut state = views::channel_mut(channel)?;
+    let state = views::sole_channel_mut(channel)?;
     let terms = voucher::verify(instructions, &address, state.authorized_signer.as_array())?;
     state.debit(&terms, views::now)?;
     Ok(())

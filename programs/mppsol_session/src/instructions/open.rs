@@ -187,5 +187,5 @@ pub struct Open<'info> {
     pub event_authority: UncheckedAccount<'info>,
     /// CHECK: the address is checked.
     #[account(address = crate::ID)]
-    pub program: UncheckedAccount<'info>,
+    pub self_program: UncheckedAccount<'info>,
 }

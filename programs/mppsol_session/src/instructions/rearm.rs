@@ -84,5 +84,5 @@ pub struct Rearm<'info> {
     pub event_authority: UncheckedAccount<'info>,
     /// CHECK: the address is checked.
     #[account(address = crate::ID)]
-    pub program: UncheckedAccount<'info>,
+    pub self_program: UncheckedAccount<'info>,
 }

@@ -12,13 +12,10 @@ use crate::views::{self, Result};
 pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
     let [channel, rent_payer] = views::exactly(accounts)?;
     views::no_args(data)?;
-    views::require_writable(channel)?;
     views::require_writable(rent_payer)?;
-    {
-        let state = views::channel(channel)?;
-        views::require_key(rent_payer, state.rent_payer.as_array(), SessionError::InvalidChannelRentPayer)?;
-        state.reclaim(views::slot()?)?;
-    }
+    let state = views::sole_channel_mut(channel)?;
+    views::require_key(rent_payer, state.rent_payer.as_array(), SessionError::InvalidChannelRentPayer)?;
+    state.reclaim(views::slot()?)?;
     views::deallocate(channel, rent_payer)
 }
 

@@ -13,7 +13,7 @@ pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
     let [payer, channel] = views::exactly(accounts)?;
     views::no_args(data)?;
     views::require_signer(payer)?;
-    let mut state = views::channel_mut(channel)?;
+    let state = views::sole_channel_mut(channel)?;
     views::require_key(payer, state.payer.as_array(), SessionError::InvalidChannelPayer)?;
     state.revoke(views::now()?)?;
     Ok(())

@@ -11,7 +11,7 @@ use crate::views::{self, Result};
 pub(crate) fn handler(accounts: &mut [AccountView], data: &[u8]) -> Result<()> {
     let [channel] = views::exactly(accounts)?;
     views::no_args(data)?;
-    views::channel_mut(channel)?.seal(views::now()?)?;
+    views::sole_channel_mut(channel)?.seal(views::now()?)?;
     Ok(())
 }
 

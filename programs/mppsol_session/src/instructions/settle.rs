@@ -151,5 +151,5 @@ pub struct Settle<'info> {
     pub event_authority: UncheckedAccount<'info>,
     /// CHECK: the address is checked.
     #[account(address = crate::ID)]
-    pub program: UncheckedAccount<'info>,
+    pub self_program: UncheckedAccount<'info>,
 }

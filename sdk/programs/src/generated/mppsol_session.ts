@@ -143,7 +143,7 @@ export type MppsolSession = {
           "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program",
+          "name": "selfProgram",
           "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
@@ -202,7 +202,7 @@ export type MppsolSession = {
           "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program",
+          "name": "selfProgram",
           "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
@@ -322,7 +322,7 @@ export type MppsolSession = {
           "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program",
+          "name": "selfProgram",
           "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
@@ -1458,7 +1458,7 @@ export const mppsolSessionIdl = {
           "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program",
+          "name": "self_program",
           "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
@@ -1517,7 +1517,7 @@ export const mppsolSessionIdl = {
           "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program",
+          "name": "self_program",
           "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],
@@ -1637,7 +1637,7 @@ export const mppsolSessionIdl = {
           "address": "14chA41z5zaw2QkEJ3fEbCLyGZHYFZr13RDNFKSrkp8K"
         },
         {
-          "name": "program",
+          "name": "self_program",
           "address": "mpPyjEM3D1ZXmMCzX1m2VX7FmCfAdwvgvusATN239om"
         }
       ],

@@ -76,7 +76,7 @@ export async function open(input: OpenInput): Promise<TransactionInstruction[]> 
       rent: SYSVAR_RENT_PUBKEY,
       associatedTokenProgram: ASSOCIATED_TOKEN_PROGRAM_ID,
       eventAuthority: eventAuthority(programId),
-      program: programId,
+      selfProgram: programId,
     })
     .instruction();
   return [instruction];
@@ -213,7 +213,7 @@ async function settleInstruction(input: SettleInput): Promise<TransactionInstruc
       mint,
       tokenProgram,
       eventAuthority: eventAuthority(programId),
-      program: programId,
+      selfProgram: programId,
     })
     .remainingAccounts(splitAccounts(input))
     .instruction();
@@ -297,7 +297,7 @@ export async function rearm(input: RearmInput): Promise<TransactionInstruction[]
       tokenProgram,
       instructionsSysvar: SYSVAR_INSTRUCTIONS_PUBKEY,
       eventAuthority: eventAuthority(programId),
-      program: programId,
+      selfProgram: programId,
     })
     .remainingAccounts(splitAccounts(input))
     .instruction();
