@@ -246,7 +246,7 @@ describe("close_receipt", () => {
   });
 
   it("leaves an address that nobody can pay into again, in the same transaction or later", async () => {
-    const the = await terms({ paySlot: await oldSlot() });
+    const the = await terms({ paySlot: await oldSlot(), expiresAt: BigInt((await chain.now()) + 3_600) });
     const signers = [world.payer, world.operator];
     const again = await payInstruction(world, the);
     await world.send([again], signers);
