@@ -116,6 +116,13 @@ describe("a ground salt", () => {
 });
 
 describe("program ids", () => {
+  it("of ours are pinned on localnet alone, because nobody has deployed them elsewhere", () => {
+    expect(requireChannelProgram("localnet", SESSION_PROGRAM_ID).equals(SESSION_PROGRAM_ID)).to.equal(true);
+    for (const cluster of ["mainnet", "devnet"] as const) {
+      expect(() => requireChannelProgram(cluster, SESSION_PROGRAM_ID)).to.throw(UnknownProgramError);
+    }
+  });
+
   it("are pinned per cluster, and any other is refused", () => {
     for (const cluster of ["mainnet", "devnet", "localnet"] as const) {
       for (const id of CHANNEL_PROGRAM_IDS[cluster]) {

@@ -71,9 +71,17 @@ function write() {
   console.log(`artifacts: wrote ${MANIFEST}`);
 }
 
+function readManifest() {
+  try {
+    return JSON.parse(readFileSync(join(ROOT, MANIFEST), "utf8"));
+  } catch {
+    return fail(`${MANIFEST} is not JSON; run: make build`);
+  }
+}
+
 function check() {
   if (!existsSync(join(ROOT, MANIFEST))) fail(`${MANIFEST} is missing; run: make build`);
-  const recorded = JSON.parse(readFileSync(join(ROOT, MANIFEST), "utf8"));
+  const recorded = readManifest();
   for (const [name, now] of Object.entries(manifest())) {
     for (const [part, hash] of Object.entries(now)) {
       if (recorded[name]?.[part] === hash) continue;
@@ -86,6 +94,10 @@ function check() {
 }
 
 function compare(dir) {
+  if (!existsSync(dir)) {
+    console.error(`artifacts: there is no folder ${dir}`);
+    process.exit(2);
+  }
   const base = relative(ROOT, resolve(dir));
   for (const name of Object.keys(PROGRAMS)) {
     for (const extension of extensionsOf(name)) {

@@ -6,10 +6,10 @@ import { mppsolSessionIdl } from "./generated/mppsol_session.js";
 
 export type Cluster = "mainnet" | "devnet" | "localnet";
 
-/** The session program, on every cluster. */
+/** The session program on localnet. A deployment has its own id (`anchor keys sync`) and its own IDL. */
 export const SESSION_PROGRAM_ID = new PublicKey(mppsolSessionIdl.address);
 
-/** The pay program, on every cluster. */
+/** The pay program on localnet. */
 export const PAY_PROGRAM_ID = new PublicKey(mppsolCpiIdl.address);
 
 /** The Solana Foundation's channel program, which the same instructions drive (bytes 1 to 9). */
@@ -17,8 +17,9 @@ export const FOUNDATION_CHANNEL_PROGRAM_ID = new PublicKey("CHNLxYvVA28MJP9PrFuD
 
 /** The channel programs that a client of a cluster may be told to use. Any other id is somebody's trap. */
 export const CHANNEL_PROGRAM_IDS: Readonly<Record<Cluster, readonly PublicKey[]>> = {
-  mainnet: [SESSION_PROGRAM_ID, FOUNDATION_CHANNEL_PROGRAM_ID],
-  devnet: [SESSION_PROGRAM_ID, FOUNDATION_CHANNEL_PROGRAM_ID],
+  // Ours is not deployed there yet, so nobody may claim that it is.
+  mainnet: [FOUNDATION_CHANNEL_PROGRAM_ID],
+  devnet: [FOUNDATION_CHANNEL_PROGRAM_ID],
   localnet: [SESSION_PROGRAM_ID, FOUNDATION_CHANNEL_PROGRAM_ID],
 };
 
