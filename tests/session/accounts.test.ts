@@ -441,4 +441,54 @@ describe("the other instructions refuse", () => {
     await own.send([rearm!], [own.payee]);
     await own.refuses("NothingToRearm", [rearm!], [own.payee]);
   });
+
+  it("rearm: any recipient's account but the one of the splits, in their order", async () => {
+    const [a, b] = [Keypair.generate().publicKey, Keypair.generate().publicKey];
+    const own = await World.create({ extras: [a, b] });
+    const splits = [a, b].map((owner) => ({ recipient: owner.toBase58(), shareBps: 2_500 }));
+    const shared = await own.open({ deposit: 1_000n, splits });
+    const [proof, rearm] = await own.rearmInstructions(shared, 401n);
+    for (const [at, key] of [
+      [10, own.ata(own.payee.publicKey)],
+      [11, own.ata(own.payee.publicKey)],
+      [10, own.ata(b)],
+      [11, own.ata(a)],
+      [10, shared.escrow],
+    ] as const) {
+      await own.refuses("RecipientAccountMismatch", [proof!, withAccount(rearm!, at, key)], [own.payee]);
+    }
+    await own.send([proof!, rearm!], [own.payee]);
+    expect([await own.balance(a), await own.balance(b), await own.balance(own.payee.publicKey)]).deep.equal([
+      100n,
+      100n,
+      200n,
+    ]);
+  });
+
+  it("rearm: a recipient whose account is gone, without paying anybody", async () => {
+    const gone = Keypair.generate().publicKey;
+    const own = await World.create();
+    const shared = await own.open({ deposit: 1_000n, splits: [{ recipient: gone.toBase58(), shareBps: 2_500 }] });
+    await own.refuses("InvalidRecipientTokenAccount", await own.rearmInstructions(shared, 400n), [own.payee]);
+  });
+
+  it("an escrow that holds less than the channel owes", async function () {
+    if (!chain.isLocalnet) this.skip();
+    const own = await World.create();
+    const short = await own.open({ deposit: 1_000n });
+    await own.close(short, 400n);
+    const account = await chain.connection.getAccountInfo(short.address, "confirmed");
+    const data = Buffer.from(account!.data);
+    // The record of a channel that was drained: the watermark that was paid out is forgotten.
+    data.writeBigUInt64LE(2_000n, 12);
+    data.writeBigUInt64LE(1_900n, 20);
+    await chain.cheat("mppsol_setAccount", short.address.toBase58(), {
+      lamports: account!.lamports,
+      owner: account!.owner.toBase58(),
+      data: data.toString("base64"),
+    });
+    const landed = await chain.send(await own.settleInstructions(short));
+    expect(landed.err).not.equal(null);
+    expect(await own.balance(own.payee.publicKey)).equal(0n);
+  });
 });

@@ -1,9 +1,11 @@
 // Ends and new beginnings: races at the end of grace, replays into a reborn channel, rent (attack list 12–18, 27).
+import { readFileSync } from "node:fs";
 import { session } from "@mppsol/programs";
 import { Keypair, SystemProgram } from "@solana/web3.js";
 import { expect } from "chai";
-import { chain } from "../support/chain.js";
-import { GRACE, World } from "../support/world.js";
+import { artifact, chain } from "../support/chain.js";
+import { deployProgram } from "../support/loader.js";
+import { GRACE, World, withAccount } from "../support/world.js";
 
 const WINDOW = 1_500n;
 
@@ -249,6 +251,43 @@ describe("an address", () => {
 });
 
 describe("rent", () => {
+  it("of a payer that turned its rent payer into a program is returned to it, and the payee is paid", async () => {
+    const world = await World.create();
+    const rentPayer = Keypair.generate();
+    const fund = SystemProgram.transfer({
+      fromPubkey: chain.payer.publicKey,
+      toPubkey: rentPayer.publicKey,
+      lamports: 10_000_000,
+    });
+    await world.send([fund]);
+    const channel = await world.plan({ deposit: 1_000n });
+    const [open] = await world.openInstructions(channel, 600);
+    await world.send([withAccount(open!, 1, rentPayer.publicKey)], [world.payer, rentPayer]);
+    const left = await chain.connection.getBalance(rentPayer.publicKey, "confirmed");
+    const empty = SystemProgram.transfer({
+      fromPubkey: rentPayer.publicKey,
+      toPubkey: world.stranger.publicKey,
+      lamports: left,
+    });
+    await world.send([empty], [rentPayer]);
+    await deployProgram(rentPayer, readFileSync(artifact("test_proxy.so")));
+    const program = await chain.connection.getAccountInfo(rentPayer.publicKey, "confirmed");
+    expect(program?.executable).equal(true);
+
+    await world.revoke(channel);
+    await world.debit(channel, 900n);
+    await world.close(channel);
+    const [settle] = await world.settleInstructions(channel);
+    await world.send([withAccount(settle!, 2, rentPayer.publicKey)]);
+    expect(await world.balance(world.payee.publicKey)).equal(900n);
+    expect(await world.balance(world.payer.publicKey)).equal(999_100n);
+    if (!chain.isLocalnet) return;
+    await chain.reachSlot(channel.openSlot + WINDOW + 1n);
+    await world.send(await session.reclaim({ channel: channel.address, rentPayer: rentPayer.publicKey }));
+    const after = await chain.connection.getAccountInfo(rentPayer.publicKey, "confirmed");
+    expect(after!.lamports).greaterThan(program!.lamports + 4_000_000);
+  });
+
   it("goes back to who paid it, whoever cranks, and to nobody else", async () => {
     const world = await World.create();
     const channel = await world.open({ deposit: 100n, slotsAgo: WINDOW - 30n });

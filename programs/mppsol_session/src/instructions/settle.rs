@@ -91,9 +91,15 @@ impl Purse<'_> {
         cpi::transfer(self.token, self.escrow, to, self.channel, amount, &[Seeds::from(&seeds)])
     }
 
-    fn close(&self, lamports_to: &AccountView) -> Result<()> {
+    /// After a call the runtime does not refresh what its caller sees of an executable account, and takes the old
+    /// balance for the new one. A payer that made its rent payer a program could so keep everybody from being paid.
+    fn close(&self, lamports_to: &mut AccountView) -> Result<()> {
+        let due =
+            lamports_to.lamports().checked_add(self.escrow.lamports()).ok_or(SessionError::RentPayerBalanceOverflow)?;
         let seeds = self.seeds.seeds();
-        cpi::close(self.token, self.escrow, lamports_to, self.channel, &[Seeds::from(&seeds)])
+        cpi::close(self.token, self.escrow, lamports_to, self.channel, &[Seeds::from(&seeds)])?;
+        lamports_to.set_lamports(due);
+        Ok(())
     }
 }
 
