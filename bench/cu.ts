@@ -4,12 +4,13 @@
 //   --token-program FILE  measure with this SPL Token too (an ELF)
 //   --peer FILE           measure the Foundation's program (an ELF) by the same cases, into peer.json
 //   --artifacts DIR       where the programs are
+//   --help                what there is
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
 import { FOUNDATION_CHANNEL_PROGRAM_ID, PAY_PROGRAM_ID, SESSION_PROGRAM_ID, TREASURY } from "@mppsol/programs";
 import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { PublicKey } from "@solana/web3.js";
+import { BadArgument, HELP, readArguments } from "./arguments.js";
 import type { Target } from "./channels.js";
 import { transferChecked } from "./economy.js";
 import { key } from "./keys.js";
@@ -28,15 +29,8 @@ const PEER_COMMIT = "3ffa4d6";
 /** Owner of the treasury's token accounts in the Foundation's build. */
 const PEER_TREASURY = new PublicKey(Buffer.from("beef".repeat(16), "hex"));
 
-const { values: options } = parseArgs({
-  options: {
-    check: { type: "boolean", default: false },
-    "token-program": { type: "string" },
-    peer: { type: "string" },
-    artifacts: { type: "string" },
-  },
-});
-const artifacts = options.artifacts ?? process.env.MPPSOL_ARTIFACTS ?? fileURLToPath(file("../artifacts"));
+const options = understood();
+const { artifacts } = options;
 
 const vmVersion = (
   JSON.parse(readFileSync(new URL("../package.json", import.meta.resolve("litesvm")), "utf8")) as { version: string }
@@ -54,6 +48,23 @@ const session: Target = {
 const pay = built("mppsol_cpi", PAY_PROGRAM_ID);
 const oracleIdl = `${artifacts}/paid_oracle.json`;
 const oracle = existsSync(oracleIdl) ? built("paid_oracle", addressIn(oracleIdl)) : undefined;
+
+/** The arguments; where they mean nothing, or only ask for help, this is the end. */
+function understood() {
+  try {
+    const read = readArguments(
+      process.argv.slice(2),
+      process.env.MPPSOL_ARTIFACTS ?? fileURLToPath(file("../artifacts")),
+    );
+    if (read !== "help") return read;
+    process.stdout.write(HELP);
+    process.exit(0);
+  } catch (error) {
+    if (!(error instanceof BadArgument)) throw error;
+    process.stderr.write(`bench: ${error.message}\n`);
+    process.exit(2);
+  }
+}
 
 function addressIn(idl: string): PublicKey {
   return new PublicKey((JSON.parse(readFileSync(idl, "utf8")) as { address: string }).address);
@@ -84,7 +95,7 @@ async function measure(target: Target, tokenProgram?: string): Promise<Run> {
 /** Measures again, and keeps the runs and the date of `before` where nothing is new. */
 async function update(target: Target, about: string, before: Numbers | undefined): Promise<Numbers> {
   const here = await measure(target);
-  const elf = options["token-program"];
+  const elf = options.tokenProgram;
   const oldToken = elf === undefined ? before?.oldToken : await measure(target, elf);
   const unchanged = before !== undefined && same(before.here, here) && same(before.oldToken, oldToken);
   const date = unchanged ? before.date : new Date().toISOString().slice(0, 10);
@@ -106,7 +117,6 @@ async function check(): Promise<number> {
 async function rewrite(): Promise<number> {
   let peer = read(PEER);
   if (options.peer !== undefined) {
-    if (!existsSync(options.peer)) throw new Error(`there is no ${options.peer}`);
     const target = {
       name: "payment_channels",
       id: FOUNDATION_CHANNEL_PROGRAM_ID,

@@ -23,12 +23,40 @@ async function deploy(provider: anchor.AnchorProvider, mints: readonly PublicKey
   }
 }
 
-const mints = process.argv.slice(2);
-if (mints.length === 0 || mints[0] === "--help") {
-  console.error("usage: npx tsx migrations/deploy.ts MINT…  (ANCHOR_PROVIDER_URL, ANCHOR_WALLET)");
-  process.exit(mints.length === 0 ? 2 : 0);
+/** Ends with exit code 2, and one line. */
+function refuse(message: string): never {
+  console.error(`deploy: ${message}`);
+  process.exit(2);
 }
-await deploy(
-  anchor.AnchorProvider.env(),
-  mints.map((mint) => new PublicKey(mint)),
-);
+
+function address(text: string): PublicKey {
+  try {
+    return new PublicKey(text);
+  } catch {
+    return refuse(`mint ${JSON.stringify(text)} is not an address`);
+  }
+}
+
+/** The provider that the environment names. */
+function environment(): anchor.AnchorProvider {
+  for (const name of ["ANCHOR_PROVIDER_URL", "ANCHOR_WALLET"]) if (!process.env[name]) refuse(`${name} is not set`);
+  try {
+    return anchor.AnchorProvider.env();
+  } catch (error) {
+    const { message, code = "it is no keypair" } = error as NodeJS.ErrnoException;
+    if (message.startsWith("Endpoint URL")) return refuse(`ANCHOR_PROVIDER_URL: ${message}`);
+    // Not the message: of a file that is no JSON it would show the start.
+    return refuse(`ANCHOR_WALLET: can't use ${process.env.ANCHOR_WALLET}: ${code}`);
+  }
+}
+
+const USAGE = "usage: npx tsx migrations/deploy.ts MINT…  (ANCHOR_PROVIDER_URL, ANCHOR_WALLET)";
+const mints = process.argv.slice(2);
+if (mints.includes("--help")) console.log(USAGE);
+else if (mints.length === 0) {
+  console.error(USAGE);
+  process.exitCode = 2;
+} else {
+  const addresses = mints.map(address);
+  await deploy(environment(), addresses);
+}

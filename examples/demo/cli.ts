@@ -35,7 +35,7 @@ export function readFlags(args: readonly string[]): Flags {
 function parse(args: readonly string[]) {
   try {
     return parseArgs({
-      args: [...args],
+      args: joined(args),
       options: {
         help: { type: "boolean" },
         json: { type: "boolean" },
@@ -44,8 +44,19 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new BadFlag((error as Error).message.split(". ")[0]);
+    throw new BadFlag((error as Error).message.split(/\. |\.?\n/)[0]);
   }
+}
+
+/** `--price -1` as `--price=-1`, which parseArgs takes as a value. */
+function joined(args: readonly string[]): string[] {
+  const all: string[] = [];
+  for (const word of args) {
+    const last = all.at(-1);
+    if (last !== undefined && /^--[a-z]+$/.test(last) && /^-[0-9.]/.test(word)) all[all.length - 1] = `${last}=${word}`;
+    else all.push(word);
+  }
+  return all;
 }
 
 function whole(name: string, text: string, least: number, most: number): number {

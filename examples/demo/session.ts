@@ -157,7 +157,8 @@ class Stage {
     const known = accountOf(this.#seller, channelId);
     this.#checks.equal("the restarted seller holds every voucher", known.accepted, this.#agent.granted);
     this.#checks.equal("the restarted seller counts every request", known.served, served);
-    this.#out.say(row("restart", `the seller stopped and started again from its journal at ${count(served)} requests`));
+    const at = `${count(served)} request${served === 1 ? "" : "s"}`;
+    this.#out.say(row("restart", `the seller stopped and started again from its journal at ${at}`));
   }
 
   async #hostile(): Promise<Attempt[]> {

@@ -1,7 +1,9 @@
 // The compute table: its bars hold, it is current, and the check finds what changed.
 import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
+import { BadArgument, readArguments } from "../../bench/arguments.js";
 import { DEBIT_BAR, QUOTED } from "../../bench/figures.js";
 import { differences, type Numbers, read } from "../../bench/record.js";
 import type { Row } from "../../bench/row.js";
@@ -52,11 +54,69 @@ describe("compute table", () => {
     expect(new Set(ids).size).equal(ids.length);
   });
 
+  it("the README's account of where debit's units go adds up to its row", () => {
+    const text = readFileSync(file("README.md"), "utf8").split("## `debit`")[1]?.split("\n## ")[0] ?? "";
+    const lines = [...text.matchAll(/^\| +(\d+) \| +(\d+) \|/gm)].map(([, until, about]) => [until, about].map(Number));
+    let sum = 0;
+    for (const [until, about = 0] of lines) {
+      sum += about;
+      expect(sum).equal(until);
+    }
+    expect(sum).equal(row(ours, "debit: voucher without expiry").units);
+  });
+
   it("cu.json is current: --check on the artifacts finds no difference", () => {
     const command = ["--import", "tsx", fileURLToPath(file("cu.ts")), "--check"];
     const { status, stdout, stderr } = spawnSync(process.execPath, command, { encoding: "utf8" });
     expect(status, stdout + stderr).equal(0);
     expect(stdout).contain(`${ours.here.rows.length} rows as in cu.json`);
+  }).timeout(60_000);
+});
+
+describe("arguments of the command", () => {
+  const artifacts = fileURLToPath(file("../artifacts"));
+
+  it("ask for help, or name what is measured", () => {
+    expect(readArguments(["--help"], "/nonexistent")).equal("help");
+    const peer = `${artifacts}/mppsol_session.so`;
+    expect(readArguments(["--peer", peer], artifacts)).deep.equal({
+      check: false,
+      peer,
+      tokenProgram: undefined,
+      artifacts,
+    });
+  });
+
+  for (const [args, message] of [
+    ["--nope", "Unknown option '--nope'"],
+    ["word", "Unexpected argument 'word'"],
+    ["--peer", "Option '--peer <value>' argument missing"],
+    ["--peer --check", "Option '--peer' argument is ambiguous"],
+    ["--peer /nonexistent.so", "--peer: can't read /nonexistent.so: ENOENT"],
+    ["--token-program /", "--token-program: can't read /: EISDIR"],
+    [`--token-program ${fileURLToPath(file("README.md"))}`, "README.md is no ELF"],
+    ["--artifacts /nonexistent", "--artifacts: can't read /nonexistent/mppsol_session.so: ENOENT"],
+  ] as const) {
+    it(`are refused in one line: ${args.split("/").at(-1)}`, () => {
+      expect(() => readArguments(args.split(" "), artifacts))
+        .throws(BadArgument, message)
+        .property("message")
+        .match(/^.+$/);
+    });
+  }
+
+  it("that are bad end the command with 2 and that line only; help ends it with 0", () => {
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, ["--import", "tsx", fileURLToPath(file("cu.ts")), ...args], { encoding: "utf8" });
+    const bad = run("--peer", "/nonexistent.so");
+    expect([bad.status, bad.stdout, bad.stderr]).deep.equal([
+      2,
+      "",
+      "bench: --peer: can't read /nonexistent.so: ENOENT\n",
+    ]);
+    const help = run("--help");
+    expect([help.status, help.stderr]).deep.equal([0, ""]);
+    expect(help.stdout).contain("--token-program FILE");
   }).timeout(60_000);
 });
 

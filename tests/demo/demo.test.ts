@@ -77,6 +77,12 @@ describe("the demo", () => {
     expect(out).match(/(\d+) of \1 checks held\. /);
   });
 
+  it("counts one request as one", async () => {
+    const { code, out } = await run(MAIN, "--requests", "2");
+    expect(code).equal(0);
+    expect(out).match(/journal at 1 request\n/);
+  });
+
   it("exits with 1 when the seller forgets what it was paid", async () => {
     const { code, out, err } = await run(BAD_STORES, "forgets", "--requests", "20");
     expect(code).equal(1);
@@ -100,6 +106,17 @@ describe("the demo", () => {
   it("refuses bad flags in one line, with exit code 2", async () => {
     const { code, out, err } = await run(MAIN, "--nope");
     expect([code, out, err]).deep.equal([2, "", "demo: Unknown option '--nope'\n"]);
+    const [requests, price] = [/^--requests .* from 2 to 1000000$/, /^--price .* from 1 to 1000000000$/];
+    for (const [flags, range] of [
+      ["--requests -1", requests],
+      ["--requests=-1", requests],
+      ["--price -1", price],
+      ["--price=-1", price],
+      ["--price -0.5 --json", price],
+    ] as const) {
+      expect(() => readFlags(flags.split(" ")), flags).throws(BadFlag, range);
+    }
+    expect(() => readFlags(["--price", "--json"])).throws(BadFlag, /^Option '--price' argument is ambiguous$/);
     for (const flags of ["--requests 1", "--requests 2.5", "--requests 1000001", "--price 0", "--price", "x", "-q"]) {
       expect(() => readFlags(flags.split(" ")), flags).throws(BadFlag, /^.+$/);
     }

@@ -1,13 +1,13 @@
 // The command line: what it prints, and one clear line with exit code 2 for what it refuses.
-import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Connection, Keypair, PublicKey } from "@solana/web3.js";
 import { expect } from "chai";
 import { CliError, readArguments } from "../../sdk/localnet/src/cli-arguments.ts";
-import { Localnet, LocalnetError } from "../../sdk/localnet/src/index.ts";
+import { Localnet, LocalnetError, localKey } from "../../sdk/localnet/src/index.ts";
 import { call } from "./helpers.ts";
 
 const CLI = fileURLToPath(new URL("../../sdk/localnet/src/cli.ts", import.meta.url));
@@ -59,7 +59,8 @@ describe("command line of localnet", function () {
     const child = run("--port", "0", "--program", `${PROGRAM}=${file}`, "--keys", "2", "--usdc", "25", "--json");
     const line = await new Promise<string>((resolve) => child.stdout?.once("data", (data) => resolve(data.toString())));
     const printed = JSON.parse(line);
-    expect(printed).to.have.keys("url", "wsUrl", "usdcMint", "keys");
+    expect(printed).to.have.keys("url", "wsUrl", "usdcMint", "payer", "keys");
+    expect(printed.payer).to.equal(printed.keys[0].address).and.equal(localKey("payer").publicKey.toBase58());
     expect(printed.keys.length).to.equal(3);
     const connection = new Connection(printed.url, "processed");
     expect((await connection.getAccountInfo(new PublicKey(PROGRAM)))?.executable).to.equal(true);
@@ -70,6 +71,28 @@ describe("command line of localnet", function () {
     const code = new Promise((resolve) => child.once("exit", resolve));
     child.kill("SIGTERM");
     expect(await code).to.equal(0);
+  });
+
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    it(`says which key is the payer, for people too, and stops on ${signal}`, async () => {
+      const child = run("--port", "0", "--keys", "1");
+      const out = await new Promise<string>((resolve) => child.stdout?.once("data", (data) => resolve(`${data}`)));
+      expect(out).to.include(`\n  payer     ${localKey("payer").publicKey.toBase58()}  [`);
+      expect(out).to.include(`\n  funded 1  ${localKey("funded-1").publicKey.toBase58()}  [`);
+      const code = new Promise((resolve) => child.once("exit", resolve));
+      child.kill(signal);
+      expect(await code).to.equal(0);
+    });
+  }
+
+  it("says how to build it when it is not built, and ends with 2", () => {
+    const bin = join(folder, "bin");
+    mkdirSync(bin);
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    const script = join(bin, "mppsol-localnet.js");
+    copyFileSync(fileURLToPath(new URL("../../sdk/localnet/bin/mppsol-localnet.js", import.meta.url)), script);
+    const { status, stdout, stderr } = spawnSync(process.execPath, [script, "--help"], { encoding: "utf8" });
+    expect([status, stdout, stderr]).to.deep.equal([2, "", "mppsol-localnet: it is not built; run: npm run build\n"]);
   });
 
   it("prints its help", async () => {
@@ -83,6 +106,8 @@ describe("command line of localnet", function () {
     writeFileSync(file, "not a program ".repeat(20));
     return file;
   };
+  const negative = (message: string) => (flags: string) =>
+    [`a negative number, ${flags}`, () => flags.split(" "), message] as [string, () => string[], string];
   const cases: readonly [string, () => string[], string][] = [
     ["an unknown flag", () => ["--nope"], "Unknown option '--nope'"],
     ["a stray argument", () => ["serve"], "Unexpected argument 'serve'"],
@@ -97,8 +122,14 @@ describe("command line of localnet", function () {
       "can't read program file /nonexistent.so: ENOENT",
     ],
     ["a file that is no program", () => ["--program", `${PROGRAM}=${text()}`], "is not an ELF file"],
-    ["a slot time that is too short", () => ["--slot-time", "1"], "slotTime 1 is neither"],
-    ["a negative count", () => ["--keys=-1"], '--keys "-1" is not a whole number'],
+    ["a slot time that is too short", () => ["--slot-time", "1"], '--slot-time "1" is neither "manual" nor'],
+    ["a flag for a value", () => ["--port", "--json"], "Option '--port' argument is ambiguous"],
+    ...["--keys=-1", "--keys -1"].map(negative('--keys "-1" is not a whole number from 0 to 1000')),
+    ...["--port=-1", "--port -1"].map(negative('--port "-1" is not a whole number from 0 to 65534')),
+    ...["--usdc=-1", "--usdc -1"].map(negative('--usdc "-1" is not a whole number from 0 to 1000000000')),
+    ...["--slot-time=-1", "--slot-time -1"].map(
+      negative('--slot-time "-1" is neither "manual" nor a whole number from 10 to 3600000'),
+    ),
   ];
   for (const [name, flags, message] of cases) {
     it(`refuses ${name} in one line`, async () => {
@@ -120,6 +151,24 @@ describe("command line of localnet", function () {
       expect(code).to.equal(2);
     });
   }
+
+  it("refuses a program id that is not text, by name, at start and later", async () => {
+    const id = new PublicKey(PROGRAM) as unknown as string;
+    const refused = (error: unknown) => {
+      expect(error).to.be.instanceOf(LocalnetError);
+      expect((error as Error).message).to.match(/^a program id must be base58 text: .*toBase58\(\)/);
+    };
+    refused(await Localnet.start({ programs: [{ id, file: text() }] }).catch((error: unknown) => error));
+    const chain = await Localnet.start({ slotTime: "manual" });
+    try {
+      chain.addProgram(id, new Uint8Array());
+      expect.fail("it was taken");
+    } catch (error) {
+      refused(error);
+    } finally {
+      await chain.close();
+    }
+  });
 
   it("refuses a port that is taken", async () => {
     const other = await Localnet.start({ slotTime: "manual" });

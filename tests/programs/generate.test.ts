@@ -18,7 +18,8 @@ describe("the generated clients", function () {
 
   it("are what the committed IDLs give", () => {
     const { status, stdout, stderr } = run("--check");
-    expect(`${stdout}${stderr}`).to.equal("");
+    expect(stderr).to.equal("");
+    expect(stdout).to.match(/^\d+ clients in sdk\/programs\/src\/generated are what artifacts gives\n$/);
     expect(status).to.equal(0);
   });
 
@@ -49,6 +50,18 @@ describe("the generated clients", function () {
     const check = run("--from", from, "--check");
     expect(check.status).to.equal(1);
     expect(check.stdout).to.include("sdk/programs/src/generated/mppsol_session.ts");
+  });
+
+  it("are not touched when a flag means nothing: one line, exit code 2", () => {
+    for (const [args, line] of [
+      [["--chekc"], "generate: Unknown option '--chekc'\n"],
+      [["check"], "generate: Unexpected argument 'check'\n"],
+      [["--from", "/nonexistent"], "generate: there is no folder /nonexistent\n"],
+    ] as const) {
+      const { status, stdout, stderr } = run(...args);
+      expect([status, stdout]).to.deep.equal([2, ""]);
+      expect(stderr.startsWith(line.trimEnd()) && stderr.split("\n").length === 2, stderr).to.equal(true);
+    }
   });
 
   it("carry the type that Anchor makes of the IDL at run time", () => {

@@ -38,6 +38,10 @@ describe("the READMEs", function () {
     expect(first).to.match(/^50\n/).and.include("cumulativeAmount: '42'").and.include("42n");
   });
 
+  it("of @mppsol/localnet prints what it says", () => {
+    expect(run("sdk/localnet/README.md")).to.deep.equal(["true\n"]);
+  });
+
   it("of @mppsol/programs print what they say", () => {
     const printed = run("sdk/programs/README.md");
     expect(printed).to.deep.equal(["1 6 839\n", "VoucherOverDeposit\n"]);

@@ -16,14 +16,15 @@ async function main(): Promise<void> {
   }));
   if (options.json) {
     const { url, wsUrl, usdcMint } = chain;
-    process.stdout.write(`${JSON.stringify({ url, wsUrl, usdcMint, keys })}\n`);
+    const payer = chain.payer.publicKey.toBase58();
+    process.stdout.write(`${JSON.stringify({ url, wsUrl, usdcMint, payer, keys })}\n`);
   } else {
     const lines = [
       `RPC        ${chain.url}`,
       `Websocket  ${chain.wsUrl}`,
       `USDC mint  ${chain.usdcMint}`,
       "Funded keys (public, for tests only):",
-      ...keys.map((key) => `  ${key.address}  ${key.secretKey}`),
+      ...keys.map((key, i) => `  ${i === 0 ? "payer   " : `funded ${i}`}  ${key.address}  ${key.secretKey}`),
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
   }

@@ -169,8 +169,13 @@ function check(holds: boolean, otherwise: string): void {
   if (!holds) throw new LocalnetError(otherwise);
 }
 
+function checkProgramId(id: unknown): asserts id is string {
+  check(typeof id === "string", "a program id must be base58 text: give PublicKey.toBase58(), not the key itself");
+  check(fromBase58Exact(id as string, 32) !== undefined, `program id ${JSON.stringify(id)} is not an address`);
+}
+
 function readProgram({ id, file }: ProgramFile): { id: string; elf: Uint8Array } {
-  check(fromBase58Exact(id, 32) !== undefined, `program id ${JSON.stringify(id)} is not an address`);
+  checkProgramId(id);
   let elf: Buffer;
   try {
     elf = readFileSync(file);
@@ -183,6 +188,7 @@ function readProgram({ id, file }: ProgramFile): { id: string; elf: Uint8Array }
 }
 
 function loadProgram(chain: Chain, id: string, elf: Uint8Array): void {
+  checkProgramId(id);
   const fault = checkElf(elf);
   check(fault === undefined, `program ${id} ${fault}`);
   try {

@@ -1,5 +1,5 @@
 // Writes src/generated/<program>.ts from artifacts/<program>.json; with --check only says what would change and
-// exits 1. --from and --to name other folders.
+// exits 1. --from and --to name other folders. A flag that means nothing: one line, exit 2.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,14 +8,24 @@ import type { Idl } from "@coral-xyz/anchor";
 import idlModule from "@coral-xyz/anchor/dist/cjs/idl.js";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
-const { values: options } = parseArgs({
-  options: {
-    check: { type: "boolean", default: false },
-    from: { type: "string", default: join(root, "artifacts") },
-    to: { type: "string", default: join(root, "sdk/programs/src/generated") },
-  },
-});
-const { from, to } = options;
+const { check, from, to } = flags();
+
+function flags() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        check: { type: "boolean", default: false },
+        from: { type: "string", default: join(root, "artifacts") },
+        to: { type: "string", default: join(root, "sdk/programs/src/generated") },
+      },
+    });
+    if (existsSync(values.from)) return values;
+    throw new Error(`there is no folder ${values.from}`);
+  } catch (error) {
+    process.stderr.write(`generate: ${(error as Error).message.split(/\. |\.?\n/)[0]}\n`);
+    process.exit(2);
+  }
+}
 
 /** The module for one IDL: its type in camelCase, as `Program` sees it, and the IDL itself. */
 function render(file: string, idl: Idl): string {
@@ -49,7 +59,7 @@ function wanted(): Map<string, string> {
   return modules;
 }
 
-function main(check: boolean): number {
+function main(): number {
   mkdirSync(to, { recursive: true });
   const modules = wanted();
   const stale = readdirSync(to).filter((file) => file.endsWith(".ts") && !modules.has(file));
@@ -67,7 +77,10 @@ function main(check: boolean): number {
       console.log(`wrote ${shown(file)}`);
     }
   }
+  if (check && stale.length + changed.length === 0) {
+    console.log(`${modules.size} clients in ${relative(root, to)} are what ${relative(root, from)} gives`);
+  }
   return stale.length > 0 || (check && changed.length > 0) ? 1 : 0;
 }
 
-process.exitCode = main(options.check);
+process.exitCode = main();
