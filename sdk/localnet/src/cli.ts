@@ -10,6 +10,12 @@ async function main(): Promise<void> {
     return;
   }
   const chain = await Localnet.start(options);
+  // Before anything is printed: who reads it may stop this at once.
+  const stop = () => {
+    void chain.close().then(() => process.exit(0));
+  };
+  process.once("SIGINT", stop);
+  process.once("SIGTERM", stop);
   const keys = [chain.payer, ...chain.funded].map((key) => ({
     address: key.publicKey.toBase58(),
     secretKey: `[${key.secretKey.join(",")}]`,
@@ -28,11 +34,6 @@ async function main(): Promise<void> {
     ];
     process.stdout.write(`${lines.join("\n")}\n`);
   }
-  const stop = () => {
-    void chain.close().then(() => process.exit(0));
-  };
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
 }
 
 main().catch((error: unknown) => {
