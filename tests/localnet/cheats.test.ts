@@ -1,6 +1,6 @@
 // What a test may do on localnet that a cluster would not let it, by JSON-RPC and by method.
 
-import { Keypair } from "@solana/web3.js";
+import { Keypair, PublicKey, TransactionInstruction } from "@solana/web3.js";
 import { expect } from "chai";
 import { Localnet, LocalnetError, USDC_MINT, usdcAuthority, usdcMintKey } from "../../sdk/localnet/src/index.ts";
 import { blockhash, call, refusal, send, signed, transfer } from "./helpers.ts";
@@ -94,9 +94,147 @@ describe("cheats of localnet", () => {
         .to.match(/^-32602/)
         .and.include(message);
     }
-    expect(await refusal(chain, "mppsol_setAccount", CLOCK, { lamports: 1, owner })).to.include(
-      "-32602 Invalid param:",
-    );
+  });
+
+  describe("that would corrupt the VM", () => {
+    const NATIVE = "NativeLoader1111111111111111111111111111111";
+    const SYSTEM = "11111111111111111111111111111111";
+    const sysvars = [
+      CLOCK,
+      "SysvarRent111111111111111111111111111111111",
+      "SysvarEpochSchedu1e111111111111111111111111",
+      "SysvarS1otHashes111111111111111111111111111",
+      "SysvarStakeHistory1111111111111111111111111",
+      "Sysvar1nstructions1111111111111111111111111",
+    ];
+    const builtins = [
+      SYSTEM,
+      NATIVE,
+      "ComputeBudget111111111111111111111111111111",
+      "BPFLoaderUpgradeab1e11111111111111111111111",
+      "Vote111111111111111111111111111111111111111",
+      "Ed25519SigVerify111111111111111111111111111",
+    ];
+    const programs = [
+      "TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA",
+      "ATokenGPvbdGVxr1b2hvZbsiqW5xWH25efTNsLJA8knL",
+      "Memo1UhkJRfHyvLMcVucJwxXeuD728EqVDDwQDxFMNo",
+    ];
+    const owners = () => ["Sysvar1111111111111111111111111111111111111", NATIVE, programs[0]!, SYSTEM, address()];
+    const state = async (key: string) =>
+      (await call(chain, "getAccountInfo", key, { encoding: "base64" })).result.value as unknown;
+    const targets = (): [string, string][] => [
+      ...sysvars.map((key): [string, string] => [key, "is a sysvar: use setClock, advanceSeconds, warpSlots"]),
+      ...builtins.map((key): [string, string] => [key, "is a builtin program"]),
+      ...programs.map((key): [string, string] => [key, "is a program: Localnet.addProgram"]),
+    ];
+    /** A transaction that runs the system program and the given one still gets an answer. */
+    const stillWorks = async (key: string) => {
+      const to = Keypair.generate().publicKey;
+      const hash = await blockhash(chain);
+      expect((await send(chain, signed(chain, hash, [transfer(chain, to, 5_000_000)]))).error).to.equal(undefined);
+      expect((await call(chain, "getBalance", to.toBase58())).result.value).to.equal(5_000_000);
+      const invoke = new TransactionInstruction({ programId: new PublicKey(key), keys: [], data: Buffer.from([1]) });
+      const answer = await send(chain, signed(chain, await blockhash(chain), [invoke]), { skipPreflight: true });
+      expect(answer.result ?? answer.error?.message).to.be.a("string");
+    };
+
+    it("are refused by JSON-RPC, and change nothing", async () => {
+      for (const [key, message] of targets()) {
+        const before = await state(key);
+        for (const owner of owners()) {
+          for (const executable of [true, false]) {
+            const account = { lamports: 1_000_000, data: "", owner, executable };
+            expect(await refusal(chain, "mppsol_setAccount", key, account), key)
+              .to.match(/^-32602 Invalid param: /)
+              .and.include(message);
+          }
+        }
+        expect(await state(key), key).to.deep.equal(before);
+        await stillWorks(key);
+      }
+    });
+
+    it("are refused when executable, wherever they are", async () => {
+      for (const owner of [...owners(), "BPFLoader2111111111111111111111111111111111"]) {
+        const key = address();
+        const account = { lamports: 1_000_000, data: "", owner, executable: true };
+        expect(await refusal(chain, "mppsol_setAccount", key, account)).to.include(
+          "-32602 Invalid param: an executable account can't be set: Localnet.addProgram",
+        );
+        expect(await state(key)).to.equal(null);
+        await stillWorks(key);
+      }
+    });
+
+    it("are refused by the method, with a LocalnetError", async () => {
+      const account = { lamports: 1_000_000n, data: new Uint8Array(), owner: SYSTEM };
+      for (const [key, message] of targets()) {
+        const before = await state(key);
+        expect(() => chain.setAccount(key, { ...account, owner: NATIVE, executable: true })).to.throw(
+          LocalnetError,
+          message,
+        );
+        expect(() => chain.setAccount(key, account)).to.throw(LocalnetError, message);
+        expect(await state(key), key).to.deep.equal(before);
+      }
+      const key = address();
+      expect(() => chain.setAccount(key, { ...account, executable: true })).to.throw(LocalnetError, "addProgram");
+      for (const bad of ["x", "", SYSTEM.slice(1), new PublicKey(key) as never]) {
+        expect(() => chain.setAccount(bad, account)).to.throw(LocalnetError);
+        expect(() => chain.setAccount(key, { ...account, owner: bad })).to.throw(LocalnetError);
+      }
+      expect(() => chain.setAccount(key, { ...account, lamports: -1n })).to.throw(LocalnetError);
+      expect(await state(key)).to.equal(null);
+      await stillWorks(SYSTEM);
+    });
+  });
+
+  it("are open to programs and to pages on localhost, and to no other page", async () => {
+    const body = (seconds: number) =>
+      JSON.stringify({ jsonrpc: "2.0", id: 1, method: "mppsol_setClock", params: [seconds] });
+    const from = (origin: string | undefined, method = "POST", seconds = 2_000_000_000, url = chain.url) =>
+      fetch(url, {
+        method,
+        headers: { "content-type": "application/json", ...(origin === undefined ? {} : { origin }) },
+        ...(method === "POST" ? { body: body(seconds) } : {}),
+      });
+    const before = chain.clock();
+    const websocketPort = chain.wsUrl.replace("ws:", "http:");
+    for (const origin of [
+      "https://example.com",
+      "http://localhost.example.com",
+      "http://localhost:80.example.com",
+      "http://127.0.0.1.example.com:3000",
+      "http://example.com:8899",
+      "http://192.168.0.2:3000",
+      "http://localhost:3000/",
+      "null",
+    ]) {
+      for (const url of [chain.url, websocketPort]) {
+        for (const method of ["POST", "OPTIONS"]) {
+          const refused = await from(origin, method, 2_000_000_000, url);
+          expect(refused.status, `${method} ${origin}`).to.equal(403);
+          expect(refused.headers.get("access-control-allow-origin")).to.equal(null);
+        }
+      }
+    }
+    expect(chain.clock()).to.deep.equal(before);
+    let seconds = 2_000_000_000;
+    for (const origin of [
+      undefined,
+      "http://localhost",
+      "http://localhost:5173",
+      "http://127.0.0.1:3000",
+      "http://[::1]:8080",
+    ]) {
+      seconds += 1;
+      const allowed = await from(origin, "POST", seconds);
+      expect(allowed.status, origin).to.equal(200);
+      expect(allowed.headers.get("access-control-allow-origin")).to.equal(origin ?? null);
+      expect(chain.clock().unixTimestamp).to.equal(seconds);
+      expect((await from(origin, "OPTIONS")).status).to.equal(200);
+    }
   });
 
   it("mint test USDC to an account that is created when it is missing", async () => {

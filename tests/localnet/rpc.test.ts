@@ -68,16 +68,16 @@ describe("JSON-RPC of localnet", () => {
       expect(await answer('{"jsonrpc":"2.0","method":"getHealth"}')).to.equal("");
     });
 
-    it("wants POST and JSON, and lets browsers in", async () => {
+    it("wants POST and JSON, and lets pages on localhost in", async () => {
       expect((await fetch(chain.url)).status).to.equal(405);
       expect((await post(chain.url, "{}", { "content-type": "text/plain" })).status).to.equal(415);
       expect(await (await fetch(`${chain.url}/health`)).text()).to.equal("ok");
       const preflight = await fetch(chain.url, {
         method: "OPTIONS",
-        headers: { origin: "http://example.test", "access-control-request-headers": "content-type,solana-client" },
+        headers: { origin: "http://localhost:5173", "access-control-request-headers": "content-type,solana-client" },
       });
       expect(preflight.status).to.equal(200);
-      expect(preflight.headers.get("access-control-allow-origin")).to.equal("http://example.test");
+      expect(preflight.headers.get("access-control-allow-origin")).to.equal("http://localhost:5173");
       expect(preflight.headers.get("access-control-allow-headers")).to.equal("content-type,solana-client");
     });
 

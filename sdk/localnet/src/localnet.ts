@@ -122,12 +122,16 @@ export class Localnet {
     return this.#chain.time.expireBlockhashes();
   }
 
-  /** Overwrites an account; `owner` is base58. */
+  /** Overwrites an account; `owner` is base58. Throws `LocalnetError` for sysvars, programs and `executable: true`. */
   setAccount(
     address: string,
     account: { lamports: bigint; data: Uint8Array; owner: string; executable?: boolean },
   ): void {
-    this.#chain.setAccount(address, { ...account, executable: account.executable ?? false });
+    try {
+      this.#chain.setAccount(address, { ...account, executable: account.executable ?? false });
+    } catch (error) {
+      throw new LocalnetError(`can't set account: ${error instanceof Error ? error.message : error}`);
+    }
   }
 
   /** Gives `address` lamports; returns the signature of the transfer. */

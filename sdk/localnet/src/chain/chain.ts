@@ -7,6 +7,7 @@ import { costUnits, loadedAccountsSize, messageFee } from "./fees.js";
 import { type Execution, Ledger, type TransactionRecord } from "./ledger.js";
 import { type ResolvedKeys, resolveKeys } from "./lookup.js";
 import { advancedNonce, nonceAccountOf } from "./nonce.js";
+import { checkOverwrite } from "./reserved.js";
 import { invokedPrograms, type ProgramSizes, type Snapshot, takeSnapshot } from "./snapshot.js";
 import type { TransactionErrorJson } from "./svm-error.js";
 import { type Commitment, Timeline } from "./timeline.js";
@@ -71,8 +72,9 @@ export class Chain {
     return this.#vm.rentExemptMinimum(size);
   }
 
-  /** Overwrites an account, whatever the programs would say. */
+  /** Overwrites an account, whatever the programs would say. Throws, and changes nothing, for sysvars and programs. */
   setAccount(address: string, view: Omit<AccountView, "rentEpoch">): void {
+    checkOverwrite(address, view.owner, view.executable, (key) => this.#vm.account(key)?.executable === true);
     this.#vm.setAccount(address, { ...view, rentEpoch: RENT_EXEMPT_EPOCH });
     this.#programs.clear();
     for (const listener of this.#changeListeners) listener([address], undefined);

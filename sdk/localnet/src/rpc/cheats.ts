@@ -47,7 +47,7 @@ export const cheatMethods: MethodTable = {
     try {
       chain.setAccount(key, view);
     } catch (error) {
-      // The VM refuses sysvars and programs that it can't read.
+      // Sysvars and programs are refused before the VM sees them.
       throw invalidParams(`Invalid param: ${error instanceof Error ? error.message : String(error)}`);
     }
     return null;

@@ -1,8 +1,11 @@
-// The HTTP side: POST of JSON-RPC, CORS for browsers, a health check, a limit on the body.
+// The HTTP side: POST of JSON-RPC, CORS for pages served from loopback, a health check, a limit on the body.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 
 /** Largest request body: room for the largest account in base64. */
 export const MAX_BODY = 16 * 1024 * 1024;
+
+/** Pages that may call: any other website could drive the chain from a visitor's browser. */
+const LOOPBACK_ORIGIN = /^http:\/\/(localhost|127\.0\.0\.1|\[::1\])(:[0-9]{1,5})?$/;
 
 /** A server that passes each JSON body to `answer` and sends back the text it gives. It is not yet listening. */
 export function createHttpServer(answer: (body: string) => string): Server {
@@ -12,8 +15,14 @@ export function createHttpServer(answer: (body: string) => string): Server {
 }
 
 async function handle(request: IncomingMessage, response: ServerResponse, answer: (body: string) => string) {
-  response.setHeader("access-control-allow-origin", request.headers.origin ?? "*");
+  const { origin } = request.headers;
   response.setHeader("vary", "origin");
+  if (origin !== undefined) {
+    if (!LOOPBACK_ORIGIN.test(origin)) {
+      return send(response, 403, "text/plain", "Origin is not allowed. Only pages on localhost may call\n");
+    }
+    response.setHeader("access-control-allow-origin", origin);
+  }
   if (request.method === "OPTIONS") return preflight(request, response);
   if (request.method === "GET" && request.url === "/health") return send(response, 200, "text/plain", "ok");
   if (request.method !== "POST") {
