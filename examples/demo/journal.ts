@@ -2,6 +2,7 @@
 import { type FileHandle, open, readFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { crc32 } from "node:zlib";
+import { Lock } from "./lock.js";
 import type { JsonObject } from "./wire.js";
 
 /** What a seller needs of its journal. */
@@ -35,32 +36,38 @@ interface Waiting {
 /** One line a record: CRC-32 in hex, a space, JSON. */
 export class Journal implements Store {
   readonly #file: FileHandle;
+  readonly #lock: Lock;
   #waiting: Waiting[] = [];
   #busy = false;
   #writing: Promise<void> = Promise.resolve();
   #broken: unknown;
   #syncs = 0;
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, lock: Lock) {
     this.#file = file;
+    this.#lock = lock;
   }
 
   /**
    * Opens the file, or makes it. A damaged last line is the trace of a crash: its record was not acknowledged yet,
-   * so it is cut off.
+   * so it is cut off. The journal has one writer at a time: two that serve from one would both take a voucher.
    * @throws {JournalError} for damage before the last line.
+   * @throws {LockedError} while another has it open.
    */
   static async open(path: string): Promise<Recovered> {
-    const file = await open(path, "a");
+    const lock = await Lock.take(path);
+    let file: FileHandle | undefined;
     try {
+      file = await open(path, "a");
       const bytes = await readFile(path);
       const { records, length } = scan(bytes);
       if (length < bytes.length) await file.truncate(length);
       await file.sync();
       await syncDirectory(dirname(path));
-      return { store: new Journal(file), records, torn: bytes.length - length };
+      return { store: new Journal(file, lock), records, torn: bytes.length - length };
     } catch (error) {
-      await file.close();
+      await file?.close();
+      await lock.release();
       throw error;
     }
   }
@@ -81,6 +88,7 @@ export class Journal implements Store {
   async close(): Promise<void> {
     await this.#writing;
     await this.#file.close();
+    await this.#lock.release();
   }
 
   /** Group commit: what came while the disk was busy shares the next sync. */

@@ -1,7 +1,11 @@
 // What a seller knows of its channels: the one place that decides whether a voucher pays for a request.
 import { SignedVoucher } from "@mppsol/core";
+import { GRACE_SECONDS } from "./cashier.js";
 import { VoucherKey } from "./ed25519.js";
 import { type JsonObject, object, Refusal, text } from "./wire.js";
+
+/** Seconds in which a close lands, whatever the load and however far the clocks are apart. */
+export const SETTLE_MARGIN_SECONDS = 60;
 
 /** A channel as the journal keeps it. */
 export interface ChannelRecord {
@@ -41,6 +45,8 @@ export interface Account {
   highest: SignedVoucher.SignedVoucher | undefined;
   /** Closing or closed: takes no vouchers. */
   ended: boolean;
+  /** Nothing is left to cash: the channel is no longer watched. */
+  done: boolean;
 }
 
 export class Meter {
@@ -53,12 +59,13 @@ export class Meter {
     return meter;
   }
 
-  /** Takes over what the journal has, or is about to have. */
+  /** Takes over what the journal has, or is about to have. A second open of a channel changes nothing. */
   apply(record: Record): void {
     if (record.type === "open") {
       const { channelId, payer, authorizedSigner, deposit } = record;
+      if (this.knows(channelId)) return;
       const key = new VoucherKey(authorizedSigner);
-      const fresh = { accepted: 0n, served: 0, highest: undefined, ended: false };
+      const fresh = { accepted: 0n, served: 0, highest: undefined, ended: false, done: false };
       this.#accounts.set(channelId, { channelId, payer, deposit: BigInt(deposit), key, ...fresh });
     } else if (record.type === "voucher") {
       const signed = SignedVoucher.fromJson(record.signed);
@@ -67,8 +74,12 @@ export class Meter {
       account.highest = signed;
       account.served++;
     } else {
-      this.account(record.channelId).ended = true;
+      Object.assign(this.account(record.channelId), { ended: true, done: true });
     }
+  }
+
+  knows(channelId: string): boolean {
+    return this.#accounts.has(channelId);
   }
 
   /** @throws {Refusal} for a channel that was never opened here. */
@@ -78,8 +89,9 @@ export class Meter {
     return account;
   }
 
-  get open(): readonly Account[] {
-    return [...this.#accounts.values()].filter((account) => !account.ended);
+  /** Channels in which there may be something to cash, ended or not. */
+  get watched(): readonly Account[] {
+    return [...this.#accounts.values()].filter((account) => !account.done);
   }
 
   /**
@@ -89,8 +101,13 @@ export class Meter {
    */
   charge(payload: JsonObject, price: bigint, now: bigint): { account: Account; record: VoucherRecord } {
     const { account, signed } = this.authenticate(payload, now);
-    const { cumulativeAmount } = signed.voucher;
+    const { cumulativeAmount, expiresAt } = signed.voucher;
     if (account.ended) throw new Refusal("verification-failed", "channel is closing");
+    // A payer that leaves gives the seller the grace period: a voucher that expires in it might never be cashed.
+    const needed = BigInt(GRACE_SECONDS + SETTLE_MARGIN_SECONDS);
+    if (expiresAt !== 0n && expiresAt <= now + needed) {
+      throw new Refusal("verification-failed", `voucher expires too soon: within ${needed} seconds`);
+    }
     if (cumulativeAmount > account.deposit) throw new Refusal("verification-failed", "amount exceeds deposit");
     if (cumulativeAmount <= account.accepted) throw new Refusal("verification-failed", "voucher was already used");
     if (cumulativeAmount !== account.accepted + price) {
@@ -112,6 +129,12 @@ export class Meter {
     if (expiresAt !== 0n && now >= expiresAt) throw new Refusal("verification-failed", "voucher has expired");
     return { account, signed };
   }
+}
+
+/** Whether the highest voucher is so near its expiry that it has to be cashed now. */
+export function isDue({ highest }: Account, now: bigint): boolean {
+  const expiresAt = highest?.voucher.expiresAt ?? 0n;
+  return expiresAt !== 0n && now + BigInt(SETTLE_MARGIN_SECONDS) >= expiresAt;
 }
 
 function readVoucher(payload: JsonObject): SignedVoucher.SignedVoucher {

@@ -1,13 +1,13 @@
 // A metered HTTP API: every answer costs, every voucher is on disk before its request is answered.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { SESSION_PROGRAM_ID } from "@mppsol/programs";
+import { type ChannelState, SESSION_PROGRAM_ID } from "@mppsol/programs";
 import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { PublicKey } from "@solana/web3.js";
 import { Cashier, type CashierOptions, GRACE_SECONDS } from "./cashier.js";
 import { Journal, type OpenStore, type Store } from "./journal.js";
 import { PendingError } from "./land.js";
-import { type Account, Meter } from "./meter.js";
+import { type Account, type ClosedRecord, isDue, Meter, SETTLE_MARGIN_SECONDS } from "./meter.js";
 import * as Wire from "./wire.js";
 import { Refusal } from "./wire.js";
 
@@ -20,6 +20,8 @@ export interface SellerOptions extends CashierOptions {
   readonly secret: string;
   readonly journal: string;
   readonly openStore?: OpenStore;
+  /** Told what went wrong inside, which no client is told; writes to stderr when it is not there. */
+  readonly onError?: (error: unknown) => void;
 }
 
 const REALM = "demo.mppsol";
@@ -38,6 +40,11 @@ export class Seller {
   readonly #meter: Meter;
   readonly #store: Store;
   readonly #watch: NodeJS.Timeout;
+  /** The last open under way, by channel. */
+  readonly #opening = new Map<string, Promise<void>>();
+  /** Closes under way, by channel. */
+  readonly #cashing = new Map<string, Promise<string>>();
+  #looking: Promise<void> | undefined;
 
   private constructor(server: Server, options: SellerOptions, meter: Meter, store: Store, torn: number) {
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/quote`;
@@ -51,14 +58,24 @@ export class Seller {
     this.#watch = setInterval(() => void this.#look().catch(() => {}), WATCH_MS);
   }
 
-  /** Recovers from the journal and listens. Channels that are no longer open on chain take no vouchers. */
+  /**
+   * Recovers from the journal and listens. Channels that are no longer open on chain take no vouchers; what can
+   * still be cashed is.
+   */
   static async start(options: SellerOptions): Promise<Seller> {
     const { store, records, torn } = await (options.openStore ?? Journal.open)(options.journal);
-    const server = createServer();
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
-    const seller = new Seller(server, options, Meter.restore(records), store, torn);
-    await seller.#look();
-    return seller;
+    let seller: Seller | undefined;
+    try {
+      const meter = Meter.restore(records);
+      const server = createServer();
+      await new Promise<void>((resolve, reject) => server.once("error", reject).listen(0, "127.0.0.1", resolve));
+      seller = new Seller(server, options, meter, store, torn);
+      await seller.#look();
+      return seller;
+    } catch (error) {
+      await (seller === undefined ? store.close() : seller.stop());
+      throw error;
+    }
   }
 
   /** Times that the disk was asked to sync. */
@@ -72,11 +89,14 @@ export class Seller {
     return { accepted, served, ended };
   }
 
+  /** Waits for the closes under way. */
   async stop(): Promise<void> {
     clearInterval(this.#watch);
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     this.#server.closeAllConnections();
     await closed;
+    await this.#looking?.catch(() => {});
+    await Promise.allSettled(this.#cashing.values());
     await this.#store.close();
   }
 
@@ -110,11 +130,27 @@ export class Seller {
     if (Date.now() >= Date.parse(challenge.expires))
       throw new Refusal("invalid-challenge", "the challenge has expired");
     const request = Wire.decode(challenge.request) as unknown as Wire.SessionRequest;
-    const record = await this.#cashier.open(payload, request);
-    await this.#store.append(record);
-    this.#meter.apply(record);
-    const receipt = { ...receiptFor(record.channelId, challenge, 0n, 0n), txHash: record.signature };
-    send(response, 200, { channelId: record.channelId }, { "payment-receipt": Wire.encode(receipt) });
+    const channelId = Wire.text(payload, "channelId");
+    await this.#inTurn(channelId, async () => {
+      if (this.#meter.knows(channelId)) throw new Refusal("verification-failed", "channel is already open");
+      const record = await this.#cashier.open(payload, request);
+      await this.#store.append(record);
+      this.#meter.apply(record);
+      const receipt = { ...receiptFor(channelId, challenge, 0n, 0n), txHash: record.signature };
+      send(response, 200, { channelId }, { "payment-receipt": Wire.encode(receipt) });
+    });
+  }
+
+  /** Does `open` once the opens of this channel that came before are over. */
+  async #inTurn(channelId: string, open: () => Promise<void>): Promise<void> {
+    const before = this.#opening.get(channelId) ?? Promise.resolve();
+    const mine = before.catch(() => {}).then(open);
+    this.#opening.set(channelId, mine);
+    try {
+      await mine;
+    } finally {
+      if (this.#opening.get(channelId) === mine) this.#opening.delete(channelId);
+    }
   }
 
   async #close(response: ServerResponse, challenge: Wire.Challenge, payload: Wire.JsonObject): Promise<void> {
@@ -125,15 +161,14 @@ export class Seller {
     }
     // No voucher is taken from here on; `highest` is what the seller holds, whatever the agent says.
     account.ended = true;
-    const { channelId, payer, accepted, deposit, highest } = account;
+    const { channelId, accepted, deposit } = account;
     let signature: string;
     try {
-      signature = await this.#cashier.close(channelId, payer, highest);
+      signature = await this.#cash(account);
     } catch (error) {
-      if (!(error instanceof PendingError)) account.ended = false;
+      if (!(error instanceof PendingError) && !account.done) account.ended = false;
       throw error;
     }
-    await this.#store.append({ type: "closed", channelId, signature });
     const receipt: Wire.Receipt = {
       ...receiptFor(channelId, challenge, accepted, accepted),
       txHash: signature,
@@ -142,17 +177,54 @@ export class Seller {
     send(response, 200, { channelId }, { "payment-receipt": Wire.encode(receipt) });
   }
 
-  async #look(): Promise<void> {
-    for (const account of this.#meter.open) {
-      const state = await this.#cashier.read(new PublicKey(account.channelId));
-      if (state?.status !== "open") account.ended = true;
-    }
+  /** Closes with the highest voucher and journals it; a channel has one close under way at a time. */
+  #cash(account: Account): Promise<string> {
+    const { channelId, payer, highest } = account;
+    const cash = async (): Promise<string> => {
+      const signature = await this.#cashier.close(channelId, payer, highest);
+      const record: ClosedRecord = { type: "closed", channelId, signature };
+      this.#meter.apply(record);
+      await this.#store.append(record);
+      return signature;
+    };
+    const cashing = cash().finally(() => this.#cashing.delete(channelId));
+    this.#cashing.set(channelId, cashing);
+    return cashing;
+  }
+
+  /** Looks at every channel in which there may be something to cash; one round at a time. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#lookAtAll().finally(() => {
+      this.#looking = undefined;
+    });
+    return this.#looking;
+  }
+
+  async #lookAtAll(): Promise<void> {
+    const looks = await Promise.allSettled(this.#meter.watched.map((account) => this.#lookAt(account)));
+    for (const look of looks) if (look.status === "rejected") throw look.reason;
+  }
+
+  /** A channel that its payer leaves, or whose voucher is about to expire, is closed. The next look tries again. */
+  async #lookAt(account: Account): Promise<void> {
+    const state = await this.#cashier.read(new PublicKey(account.channelId));
+    if (account.done || this.#cashing.has(account.channelId)) return;
+    const now = unixNow();
+    if (state?.status === "open" && !account.ended && !isDue(account, now)) return;
+    account.ended = true;
+    if (state !== undefined && canClose(account, state, now)) this.#cash(account).catch((error) => this.#report(error));
+    else account.done = true;
+  }
+
+  #report(error: unknown): void {
+    const { onError = (thrown: unknown) => process.stderr.write(`seller: ${thrown}\n`) } = this.#options;
+    onError(error);
   }
 
   async #refuse(response: ServerResponse, error: unknown): Promise<void> {
     if (!(error instanceof Refusal)) {
-      const detail = error instanceof Error ? error.message : String(error);
-      return send(response, 500, { title: "internal error", detail, status: 500 }, PROBLEM);
+      this.#report(error);
+      return send(response, 500, { title: "internal error", status: 500 }, PROBLEM);
     }
     const challenge = await this.#challenge();
     const body = {
@@ -197,6 +269,14 @@ const PROBLEM = { "content-type": "application/problem+json" };
 /** What is sold. The serial number lets the demo see that nothing is served twice. */
 function quote(serial: number): object {
   return { symbol: "SOL/USD", price: (150 + 10 * Math.sin(serial / 40)).toFixed(4), serial };
+}
+
+/** Whether a close can still bring something: neither grace period nor voucher is over, with a margin for the clocks. */
+function canClose(account: Account, { status, closureStartedAt, gracePeriod }: ChannelState, now: bigint): boolean {
+  const expiresAt = account.highest?.voucher.expiresAt ?? 0n;
+  const late = now - BigInt(SETTLE_MARGIN_SECONDS);
+  if (expiresAt !== 0n && expiresAt <= late) return false;
+  return status === "open" || (status === "closing" && closureStartedAt + BigInt(gracePeriod) > late);
 }
 
 function receiptFor(channelId: string, challenge: Wire.Challenge, accepted: bigint, spent: bigint): Wire.Receipt {

@@ -1,10 +1,12 @@
 // The journal: what it acknowledged is there after any crash, and damage that no crash explains is not passed over.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "chai";
 import fc from "fast-check";
 import { Journal, JournalError } from "../../examples/demo/journal.js";
+import { LockedError } from "../../examples/demo/lock.js";
 
 describe("the seller's journal", () => {
   let folder: string;
@@ -88,6 +90,38 @@ describe("the seller's journal", () => {
     expect(error).instanceOf(JournalError);
     expect((error as Error).message).equal("the journal is damaged at byte 0");
     expect(readFileSync(path).equals(bytes), "the damaged file is left as it is").equal(true);
+  });
+
+  it("has one writer at a time, whichever process it is in", async () => {
+    const { store } = await Journal.open(path);
+    const again = () => Journal.open(path).catch((thrown: unknown) => thrown);
+    expect(await again()).instanceOf(LockedError);
+    expect(await again()).property("message", `${path} is in use by this process already`);
+    await store.close();
+
+    const { pid } = process;
+    writeFileSync(`${path}.lock`, String(process.ppid));
+    expect(await again()).property("message", `${path} is in use by process ${process.ppid}, says ${path}.lock`);
+    expect(readFileSync(`${path}.lock`, "utf8")).equal(String(process.ppid));
+    for (const stale of [spawnSync(process.execPath, ["--version"]).pid, pid]) {
+      writeFileSync(`${path}.lock`, String(stale));
+      expect(await numbers()).deep.equal([]);
+    }
+    expect(readdirSync(folder), "the lock goes with its owner").deep.equal(["journal"]);
+  });
+
+  it("is not left locked by a start that failed, and a second close unlocks nothing", async () => {
+    writeFileSync(path, "damaged\ndamaged\n");
+    for (let n = 0; n < 2; n++) {
+      expect(await Journal.open(path).catch((thrown: unknown) => thrown)).instanceOf(JournalError);
+    }
+    rmSync(path);
+    const { store } = await Journal.open(path);
+    await store.close();
+    const { store: next } = await Journal.open(path);
+    await store.close().catch(() => {});
+    expect(await Journal.open(path).catch((thrown: unknown) => thrown)).instanceOf(LockedError);
+    await next.close();
   });
 
   it("acknowledges nothing after a failed write", async () => {
