@@ -74,6 +74,7 @@ describe("the seller's journal", () => {
       fc.asyncProperty(change, async ([at, mask]) => {
         const changed = Buffer.from(bytes);
         changed[at] = changed[at]! ^ mask;
+        fc.pre(changed[at] !== 10); // a line end more makes it damage before the last line
         writeFileSync(path, changed);
         expect(await numbers()).deep.equal([0, 1]);
       }),

@@ -30,11 +30,15 @@ class Cheat extends Agent {
   readonly answers: Promise<Answer>[] = [];
 
   override get(authorization?: string): Promise<Answer> {
-    if (authorization === undefined || this.change === undefined) return super.get(authorization);
+    if (!authorization?.startsWith("Payment ")) return super.get(authorization);
     const { challenge, payload } = Wire.parseCredential(authorization);
+    if (payload.action !== "open") return super.get(authorization);
     const changed = { ...payload };
-    this.change(changed);
-    return super.get(Wire.formatCredential({ challenge, payload: changed }));
+    this.change?.(changed);
+    const sent = Wire.formatCredential({ challenge, payload: changed });
+    this.opens.push(sent);
+    this.answers.push(...Array.from({ length: this.times }, () => super.get(sent)));
+    return this.answers.at(-1)!;
   }
 }
 
