@@ -3,7 +3,7 @@
 import { TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { Keypair, SystemProgram } from "@solana/web3.js";
 import { expect } from "chai";
-import { chain } from "../support/chain.js";
+import { chain, localnetOnly } from "../support/chain.js";
 import { throughProxy } from "../support/proxy.js";
 import { type Channel, unsigned, World } from "../support/world.js";
 import {
@@ -217,7 +217,7 @@ describe("pay_from_session", () => {
   });
 
   it("refuses a channel of another layout version", async function () {
-    if (!chain.isLocalnet) this.skip(); // only there can an account be put anywhere
+    localnetOnly(this); // only there can an account be put anywhere
     const real = (await account(channel.address))!;
     const put = (version: number) => {
       const data = Buffer.from(real.data);

@@ -1,7 +1,7 @@
 // verify, consume and close_receipt: what a receipt is worth, to whom, once (attack list 12, 13, 27, 30, 32, 33).
 import { Keypair, type PublicKey, SystemProgram } from "@solana/web3.js";
 import { expect } from "chai";
-import { chain } from "../support/chain.js";
+import { chain, localnetOnly } from "../support/chain.js";
 import { unsigned, World } from "../support/world.js";
 import {
   account,
@@ -102,7 +102,7 @@ describe("verify", () => {
   });
 
   it("refuses a fake of another program, byte for byte the same", async function () {
-    if (!chain.isLocalnet) this.skip(); // only there can an account be put anywhere
+    localnetOnly(this); // only there can an account be put anywhere
     const real = await account(it_);
     const fake = Keypair.generate().publicKey;
     await chain.cheat("mppsol_setAccount", fake.toBase58(), {
@@ -116,7 +116,7 @@ describe("verify", () => {
   });
 
   it("refuses an account of this program that does not begin as a receipt does", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const real = await account(it_);
     const put = async (data: Buffer) => {
       const key = Keypair.generate().publicKey;
@@ -223,7 +223,7 @@ describe("close_receipt", () => {
   });
 
   it("refuses in the last slot in which a payment could reach the address, and allows in the next", async function () {
-    if (!chain.isLocalnet) this.skip(); // slots pass on their own there
+    localnetOnly(this); // slots pass on their own there
     const paySlot = await oldSlot();
     const it = await attested({ paySlot });
     await world.send([await consume(it)], [consumer]);

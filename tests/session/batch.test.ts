@@ -9,7 +9,7 @@ import {
   type TransactionInstruction,
 } from "@solana/web3.js";
 import { expect } from "chai";
-import { chain } from "../support/chain.js";
+import { chain, localnetOnly } from "../support/chain.js";
 import { GRACE, World, withAccount } from "../support/world.js";
 
 type Channel = Awaited<ReturnType<World["open"]>>;
@@ -131,7 +131,7 @@ describe("a batch voucher", () => {
   });
 
   it("of 59 channels fits one transaction with a lookup table", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const many = [];
     for (let at = 0; at < 59; at++) many.push(await world.open({ deposit: 10n }));
     const ordered = sorted(many);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { session } from "@mppsol/programs";
 import { Keypair, SystemProgram } from "@solana/web3.js";
 import { expect } from "chai";
-import { artifact, chain } from "../support/chain.js";
+import { artifact, chain, localnetOnly } from "../support/chain.js";
 import { deployProgram } from "../support/loader.js";
 import { GRACE, World, withAccount } from "../support/world.js";
 
@@ -11,7 +11,7 @@ const WINDOW = 1_500n;
 
 describe("closing a channel", () => {
   it("by revoke leaves the payee the whole grace: its voucher counts in the last second and not in the first after", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const world = await World.create();
     const channel = await world.open({ deposit: 1_000n });
     await world.revoke(channel);
@@ -28,7 +28,7 @@ describe("closing a channel", () => {
   });
 
   it("by the payee is possible in the last second of grace", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const world = await World.create();
     const channel = await world.open();
     await world.revoke(channel);
@@ -165,7 +165,7 @@ describe("an address", () => {
   });
 
   it("is held to the last slot of its window and freed in the next", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const world = await World.create();
     const channel = await world.open({ deposit: 100n });
     await world.close(channel);
@@ -177,7 +177,7 @@ describe("an address", () => {
   });
 
   it("can be opened with the oldest slot of the window, not with an older one or one of the future", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const world = await World.create();
     const signers = [world.payer, world.operator];
     for (const slotsAgo of [WINDOW + 1n, -1n, -1_000_000n]) {
@@ -308,7 +308,7 @@ describe("rent", () => {
   });
 
   it("of a sponsor that opens and closes fifty channels for its clients is all there at the end", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const world = await World.create();
     const before = await chain.connection.getBalance(world.operator.publicKey, "confirmed");
     for (let round = 0; round < 50; round++) {

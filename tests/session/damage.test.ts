@@ -11,7 +11,7 @@ import {
   TOKEN_2022_PROGRAM_ID,
 } from "@solana/spl-token";
 import { Keypair, type PublicKey, SystemProgram } from "@solana/web3.js";
-import { chain } from "../support/chain.js";
+import { chain, localnetOnly } from "../support/chain.js";
 import { DECIMALS, World } from "../support/world.js";
 
 /** Overwrites an account's data, keeping the rest. */
@@ -31,7 +31,7 @@ const cutShort = (data: Buffer) => Buffer.concat([data, Buffer.from([7, 0, 9, 0]
 
 describe("a damaged account", () => {
   before(function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
   });
 
   it("as escrow: not a token account, or with an extension", async () => {

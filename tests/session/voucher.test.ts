@@ -9,7 +9,7 @@ import {
   TransactionInstruction,
 } from "@solana/web3.js";
 import { expect } from "chai";
-import { chain } from "../support/chain.js";
+import { chain, localnetOnly } from "../support/chain.js";
 import { must, World, withAccount } from "../support/world.js";
 
 const KEY_AT = 16;
@@ -288,7 +288,7 @@ describe("a voucher", () => {
   });
 
   it("is good a second before its expiry, not at it, and never when it expired before the epoch", async function () {
-    if (!chain.isLocalnet) this.skip();
+    localnetOnly(this);
     const now = BigInt(await chain.now());
     await world.debit(channel, 10n, now + 1n);
     await world.refuses("VoucherExpired", await world.debitInstructions(channel, 20n, now));

@@ -211,6 +211,14 @@ async function wallet(connection: Connection): Promise<Keypair> {
   return key;
 }
 
+/**
+ * For tests that set what a real cluster does not let anybody set: the clock, the slot, an account. There the test is
+ * reported as pending.
+ */
+export function localnetOnly(test: Mocha.Context): void {
+  if (!chain.isLocalnet) test.skip();
+}
+
 /** The chain that all tests share. */
 export const chain: Chain = await start();
 export const programId = (name: string): PublicKey =>
