@@ -5,6 +5,7 @@
 //   --peer FILE           measure the Foundation's program (an ELF) by the same cases, into peer.json
 //   --artifacts DIR       where the programs are
 //   --help                what there is
+import "@mppsol/localnet/quiet";
 import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { FOUNDATION_CHANNEL_PROGRAM_ID, PAY_PROGRAM_ID, SESSION_PROGRAM_ID, TREASURY } from "@mppsol/programs";

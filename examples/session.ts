@@ -1,5 +1,6 @@
 // The shortest whole session: an agent that holds no SOL opens a channel, signs vouchers, and the seller cashes the last
 // one. Runs on the embedded chain: `make setup && npx --no-install tsx examples/session.ts`.
+import "@mppsol/localnet/quiet";
 import { Localnet } from "@mppsol/localnet";
 import { grindSalt, SESSION_PROGRAM_ID, session, signVoucher } from "@mppsol/programs";
 import { getAccount, getAssociatedTokenAddressSync, TOKEN_PROGRAM_ID } from "@solana/spl-token";

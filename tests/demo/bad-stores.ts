@@ -1,4 +1,5 @@
 // Runs the demo with a seller whose journal is bad in the way that the first argument says.
+import "@mppsol/localnet/quiet";
 import { cli } from "../../examples/demo/cli.js";
 import { Journal, type OpenStore } from "../../examples/demo/journal.js";
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The command line: starts a localnet and prints what a client needs to use it.
+import "./quiet.js";
 import { CliError, HELP, readArguments } from "./cli-arguments.js";
 import { Localnet, LocalnetError } from "./localnet.js";
 
