@@ -8,7 +8,7 @@ help: ## what there is
 setup: node_modules/.package-lock.json
 	@npx --no-install tsc -b
 
-node_modules/.package-lock.json: package.json package-lock.json sdk/core/package.json sdk/programs/package.json sdk/localnet/package.json
+node_modules/.package-lock.json: package.json package-lock.json $(wildcard sdk/*/package.json)
 	@tools/need-node
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
