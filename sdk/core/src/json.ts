@@ -1,14 +1,23 @@
-// Reading untrusted JSON values: own properties of plain objects only.
+// JSON as this package reads and writes it: untrusted values by own properties of plain objects only.
 import { InvalidFieldError } from "./errors.js";
 
-export type JsonObject = Readonly<Record<string, unknown>>;
+/** Any JSON value. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | JsonObject;
+
+/** A JSON object. */
+export interface JsonObject {
+  readonly [key: string]: JsonValue | undefined;
+}
+
+/** An object that came from outside: nothing is known of its members. */
+export type UnknownObject = Readonly<Record<string, unknown>>;
 
 /** `value` itself, once it is known to be an object and no array. */
-export function object(value: unknown, field: string): JsonObject {
+export function object(value: unknown, field: string): UnknownObject {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     throw new InvalidFieldError(field, "not an object");
   }
-  return value as JsonObject;
+  return value as UnknownObject;
 }
 
 /** `value` itself, once it is known to be an array. */
@@ -18,6 +27,12 @@ export function array(value: unknown, field: string): readonly unknown[] {
 }
 
 /** An own property, or `undefined`: what a prototype holds was not on the wire. */
-export function own(from: JsonObject, key: string): unknown {
+export function own(from: UnknownObject, key: string): unknown {
   return Object.hasOwn(from, key) ? from[key] : undefined;
+}
+
+/** `value` itself, once it is known to be a string. */
+export function string(value: unknown, field: string): string {
+  if (typeof value !== "string") throw new InvalidFieldError(field, "not a string");
+  return value;
 }

@@ -1,0 +1,298 @@
+// What a seller must remember, and the guarantees of remembering it. Every store passes the same contract tests.
+import type { SignedVoucher, Splits } from "@mppsol/core";
+
+/** The memory of a seller. One per cluster; any number of processes may share a Postgres one. */
+export interface Store {
+  readonly kind: "memory" | "pglite" | "postgres";
+  /** False: what was accepted dies with the process. Refused on mainnet. */
+  readonly durable: boolean;
+  readonly charges: ChargeStore;
+  readonly channels: ChannelStore;
+  readonly deliveries: DeliveryStore;
+  /** Creates or upgrades the tables. Safe to call from several processes at once. */
+  migrate(): Promise<void>;
+  /** Waits for writes under way. */
+  close(): Promise<void>;
+}
+
+// ---------------------------------------------------------------- charges
+
+/**
+ * How far a charge has come. `received` → `signed` → `sent` → `confirmed` → `finalized`; or `rejected` (refused before
+ * anything was broadcast, or failed on chain), `expired` (can never land any more), `unknown` (broadcast, fate unclear).
+ */
+export type ChargeState =
+  | "received"
+  | "signed"
+  | "sent"
+  | "confirmed"
+  | "finalized"
+  | "rejected"
+  | "expired"
+  | "unknown";
+
+export interface Charge {
+  /** Hex SHA-256 of the transaction's message (pull), or `push:<signature>`. Unique. */
+  readonly key: string;
+  /** At most one live charge (not rejected, not expired) a challenge. */
+  readonly challengeId: string;
+  readonly state: ChargeState;
+  /** Base58; known once the fee payer has signed. Unique over all charges. */
+  readonly signature?: string;
+  /** Base64 of the fully signed transaction, kept before it is broadcast so that the same bytes can be sent again. */
+  readonly wire?: string;
+  /** After this (finalized) block height the transaction can never land. */
+  readonly lastValidBlockHeight?: bigint;
+  readonly payer: string;
+  readonly recipient: string;
+  /** "sol" or the mint. */
+  readonly currency: string;
+  /** Base units. */
+  readonly amount: bigint;
+  /** Lamports that the sponsor is committed to at most. */
+  readonly sponsored: bigint;
+  /** Stable code of why it was rejected. */
+  readonly reason?: string;
+  /** Unix milliseconds. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export type NewCharge = Omit<Charge, "createdAt" | "updatedAt">;
+
+export type ClaimResult =
+  | { readonly claimed: true; readonly charge: Charge }
+  /** Somebody was here before: by the same key, the same challenge or the same signature. */
+  | { readonly claimed: false; readonly by: "key" | "challenge" | "signature"; readonly charge: Charge };
+
+export interface ChargeStore {
+  /** Inserts, or says what stands in the way; one statement, so of any number of racers one wins. */
+  claim(charge: NewCharge, now: number): Promise<ClaimResult>;
+  /**
+   * Moves a charge on if it is in one of the states `from`; the charge as it is then, or `undefined` when it was not.
+   * A signature that another charge has makes it throw {StoreConflictError}.
+   */
+  advance(
+    key: string,
+    from: readonly ChargeState[],
+    to: ChargeState,
+    changes: Partial<Pick<Charge, "signature" | "wire" | "lastValidBlockHeight" | "reason">>,
+    now: number,
+  ): Promise<Charge | undefined>;
+  get(key: string): Promise<Charge | undefined>;
+  bySignature(signature: string): Promise<Charge | undefined>;
+  /** The live charge of a challenge. */
+  byChallenge(challengeId: string): Promise<Charge | undefined>;
+  /**
+   * Takes up to `limit` charges in `signed`, `sent` or `unknown` that nobody holds, for `leaseMs`, oldest first
+   * (`FOR UPDATE SKIP LOCKED`): what a reconciler works on.
+   */
+  lease(owner: string, limit: number, now: number, leaseMs: number): Promise<Charge[]>;
+}
+
+// ---------------------------------------------------------------- channels
+
+export type ChannelStatus = "open" | "closing" | "closed";
+
+/** The server's side of a channel (draft-solana-session-00, "Per-Channel State"). Amounts in base units. */
+export interface ChannelState {
+  readonly channelId: string;
+  readonly status: ChannelStatus;
+  readonly payer: string;
+  readonly payee: string;
+  readonly mint: string;
+  readonly tokenProgram: string;
+  readonly authorizedSigner: string;
+  readonly rentPayer: string;
+  readonly channelProgram: string;
+  readonly salt: bigint;
+  readonly openSlot: bigint;
+  /** Seconds. */
+  readonly gracePeriodSeconds: number;
+  readonly distributionSplits: readonly Splits.Split[];
+  readonly voucherSigner: "client" | "operator";
+  /** The challenge that opened it: what bearer proofs are bound to. */
+  readonly challengeId: string;
+  /** Operator mode: the proof's signature, to compare later presentations with. */
+  readonly proofSignature?: string;
+  /** Deposit on chain. */
+  readonly escrowed: bigint;
+  /** Highest cumulative amount authorised by a voucher that is kept. */
+  readonly accepted: bigint;
+  /** Charged for delivered service. */
+  readonly spent: bigint;
+  /** Set aside for work under way. available = accepted − spent − reserved (client mode). */
+  readonly reserved: bigint;
+  /** The voucher of `accepted`, whole; absent while accepted is 0. */
+  readonly highestVoucher?: SignedVoucher.SignedVoucher;
+  /** Watermark on chain, as last seen. */
+  readonly settledOnChain: bigint;
+  /** Unix seconds of a forced close seen on chain. */
+  readonly closureStartedAt?: number;
+  readonly idleTimeoutSeconds: number;
+  /** Unix milliseconds. */
+  readonly lastActivityAt: number;
+  /** Transaction that closed it, once it has. */
+  readonly closeSignature?: string;
+  readonly refunded?: bigint;
+}
+
+export type NewChannel = Omit<
+  ChannelState,
+  | "status"
+  | "accepted"
+  | "spent"
+  | "reserved"
+  | "highestVoucher"
+  | "settledOnChain"
+  | "closureStartedAt"
+  | "lastActivityAt"
+>;
+
+/** One movement of a channel's money. All of it happens, durably, or none. */
+export interface Spend {
+  readonly channelId: string;
+  /** Already verified by the caller. Absent: spends from what is available. */
+  readonly voucher?: SignedVoucher.SignedVoucher;
+  /** Debited now. */
+  readonly cost: bigint;
+  /** Set aside for work whose cost is known later. */
+  readonly reserve?: bigint;
+  /**
+   * Operator mode: the voucher that the operator signed for `accepted + cost`; applies only while `accepted` is still
+   * this. (available = escrowed − accepted − reserved.)
+   */
+  readonly expectedAccepted?: bigint;
+  /** Least rise of `accepted` that a voucher must bring (`minVoucherDelta`). */
+  readonly minDelta?: bigint;
+  /** Makes it happen once: see {Delivery}. */
+  readonly delivery?: NewDelivery;
+  /** Unix milliseconds. */
+  readonly now: number;
+}
+
+/** What a channel holds after a movement. */
+export interface Balance {
+  readonly channelId: string;
+  readonly accepted: bigint;
+  readonly spent: bigint;
+  readonly reserved: bigint;
+  readonly escrowed: bigint;
+  readonly idleTimeoutSeconds: number;
+}
+
+export type SpendRefusal =
+  | "unknown" // no such channel
+  | "closed" // not open, or a forced close is pending
+  | "not-monotonic" // the voucher does not exceed `accepted`
+  | "delta-too-small"
+  | "over-deposit"
+  | "insufficient" // accepted, with this voucher, does not cover the cost
+  | "conflict"; // operator mode: `accepted` moved on; read and sign again
+
+export type SpendResult =
+  | { readonly ok: true; readonly balance: Balance }
+  | { readonly ok: false; readonly refusal: SpendRefusal; readonly balance?: Balance }
+  /** The delivery's key is known: nothing moved. */
+  | { readonly ok: false; readonly refusal: "replay"; readonly delivery: Delivery; readonly balance: Balance };
+
+export interface ChannelStore {
+  /** A channel that was verified on chain. `created: false` returns the one that is there. */
+  create(channel: NewChannel, now: number): Promise<{ created: boolean; channel: ChannelState }>;
+  get(channelId: string): Promise<ChannelState | undefined>;
+  /** By id, ascending, after `after`. */
+  list(options: { status?: ChannelStatus; after?: string; limit: number }): Promise<ChannelState[]>;
+  /**
+   * The hot path. One statement with the watermark in its WHERE; concurrent calls share one commit. Resolves after
+   * COMMIT, rejects for everybody when that fails.
+   */
+  spend(spend: Spend): Promise<SpendResult>;
+  /** Ends a reservation: `actual` ≤ reserved is debited, the rest is credit again. Its delivery is the handle. */
+  settle(channelId: string, deliveryKey: string, actual: bigint, now: number): Promise<Balance>;
+  /** Gives `amount` of what was debited for a delivery that failed back as credit, once. */
+  refund(channelId: string, deliveryKey: string, amount: bigint, now: number): Promise<Balance>;
+  /** The deposit as seen on chain; never lowers it. Counts as activity. */
+  topup(channelId: string, escrowed: bigint, now: number): Promise<ChannelState | undefined>;
+  /** open → closing, atomically; from then on nothing is accepted or spent. `undefined` when it was not open. */
+  beginClose(channelId: string, now: number): Promise<ChannelState | undefined>;
+  /** closing → open again: a close that was never broadcast. */
+  abortClose(channelId: string, now: number): Promise<void>;
+  /** closing → closed, with what the chain says. Idempotent. */
+  finishClose(
+    channelId: string,
+    outcome: { settledOnChain: bigint; closeSignature?: string; refunded?: bigint },
+    now: number,
+  ): Promise<void>;
+  /** What was seen on chain; watermarks only rise. A forced close stops vouchers from then on. */
+  observe(
+    channelId: string,
+    seen: { settledOnChain?: bigint; escrowed?: bigint; closureStartedAt?: number; closed?: boolean },
+    now: number,
+  ): Promise<ChannelState | undefined>;
+  /**
+   * Channels that a watchtower should look at, leased for `leaseMs` (`FOR UPDATE SKIP LOCKED`): not closed and
+   * idle past their timeout, or with a forced close pending, or with accepted − settledOnChain ≥ `threshold`, or
+   * `closing` for longer than `stuckMs`.
+   */
+  lease(
+    owner: string,
+    options: { limit: number; now: number; leaseMs: number; threshold?: bigint; stuckMs: number },
+  ): Promise<ChannelState[]>;
+  /** Ends a lease early. */
+  release(owner: string, channelId: string): Promise<void>;
+  /**
+   * Resolves when `accepted` of the channel exceeds `above`, or it is no longer open, or after `timeoutMs`; with the
+   * state as it is then. Works over processes (polling or LISTEN/NOTIFY).
+   */
+  watch(channelId: string, above: bigint, timeoutMs: number, signal?: AbortSignal): Promise<ChannelState | undefined>;
+}
+
+// ---------------------------------------------------------------- deliveries
+
+/** What makes a paid request happen once: one row a (scope, Idempotency-Key). */
+export interface NewDelivery {
+  /** Channel id or challenge id. */
+  readonly scope: string;
+  readonly key: string;
+  /** Digest of method, path, query and body: the same key for another request is refused. */
+  readonly digest: string;
+  /** Names the process that works on it. */
+  readonly owner: string;
+  /** Unix milliseconds until which `owner` may work; then another may take over. */
+  readonly leaseUntil: number;
+}
+
+export interface StoredResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Base64; absent when it was streamed or too large to keep. */
+  readonly body?: string;
+}
+
+export interface Delivery extends NewDelivery {
+  readonly state: "working" | "done";
+  readonly debited: bigint;
+  readonly reserved: bigint;
+  readonly response?: StoredResponse;
+}
+
+export type BeginResult =
+  | { readonly begun: true; readonly delivery: Delivery }
+  /** `taken over` when the lease of a working delivery had run out: begun is true then. */
+  | { readonly begun: false; readonly delivery: Delivery };
+
+export interface DeliveryStore {
+  /**
+   * Starts a delivery, or takes over one whose lease ran out (what it debited or reserved stays as it is), or says who
+   * has it. For channels `spend` does this in the same commit as the money; on its "replay" with a lapsed lease, call
+   * this to take over.
+   */
+  begin(delivery: NewDelivery, now: number): Promise<BeginResult>;
+  get(scope: string, key: string): Promise<Delivery | undefined>;
+  /** Keeps the response. Before it is sent. */
+  finish(scope: string, key: string, response: StoredResponse, now: number): Promise<void>;
+  /** Forgets a delivery that failed, so that the same key may be tried again. */
+  abandon(scope: string, key: string): Promise<void>;
+  /** Deletes deliveries that were done before `before` (unix milliseconds), and gives lapsed reservations back. */
+  sweep(before: number, now: number): Promise<{ deleted: number; released: number }>;
+}
