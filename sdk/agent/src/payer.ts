@@ -45,12 +45,22 @@ export interface Payer {
   pay(occasion: Occasion): Promise<Payment>;
 }
 
+/**
+ * A payment under way. Exactly one of `accepted`, `refused` and `lost` must be called: until then the next payment by
+ * the same channel waits, so that the server sees vouchers in order.
+ */
 export interface Payment {
   readonly credential: Credential.Credential;
   /** The server served; with its receipt when it sent one. */
   accepted(receipt: Receipt.Receipt | undefined, response: Response): Promise<Response>;
   /** The server did not take it: nothing of it may be counted as spent. Says whether paying anew could help. */
   refused(response: Response, code: string | undefined): Promise<"retry" | "give-up">;
+  /**
+   * No answer came and none is waited for any more, or one that tells nothing (a broken connection, an abort, a 5xx
+   * without receipt after the last try): the server may have taken it or not. To try again, present the same credential
+   * under the same Idempotency-Key; only then call this.
+   */
+  lost(): Promise<void>;
 }
 
 /** Progress of a payment; `onProgress` gets these in order. */
