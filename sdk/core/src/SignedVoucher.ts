@@ -1,5 +1,6 @@
 // A voucher with its signature, as it travels and as a seller keeps it.
 import * as Base58 from "./Base58.js";
+import * as Ed25519 from "./Ed25519.js";
 import { InvalidFieldError } from "./errors.js";
 import { object, own } from "./json.js";
 import * as Signer from "./Signer.js";
@@ -60,4 +61,18 @@ export function toJson(signed: SignedVoucher): Json {
     signature: Base58.signature(signed.signature, "signature"),
     signatureType: "ed25519",
   };
+}
+
+/**
+ * Whether `signed.signer` signed the voucher's 50 bytes, and the chain will agree. Says nothing of who may sign for the
+ * channel, of amounts, or of the expiry.
+ * @param verifier another implementation of the same check, as one on node:crypto.
+ * @throws {InvalidFieldError} for a voucher, key or signature that cannot be encoded.
+ */
+export function verify(signed: SignedVoucher, verifier: Ed25519.Verifier = Ed25519.verify): boolean {
+  return verifier(
+    Voucher.encode(signed.voucher),
+    Base58.decode(signed.signature, 64, "signature"),
+    Base58.decode(signed.signer, 32, "signer"),
+  );
 }
