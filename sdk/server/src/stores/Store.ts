@@ -51,6 +51,12 @@ export interface Charge {
   readonly amount: bigint;
   /** Lamports that the sponsor is committed to at most. */
   readonly sponsored: bigint;
+  /**
+   * Absent for a charge. A session's own transactions are kept in the same table, so that no transaction pays twice;
+   * their `challengeId` is `<purpose>:<channelId>` (of a top-up with the message's hash behind it), and `lease` leaves
+   * them out.
+   */
+  readonly purpose?: "open" | "topup" | "close";
   /** Stable code of why it was rejected. */
   readonly reason?: string;
   /** Unix milliseconds. */
@@ -84,8 +90,8 @@ export interface ChargeStore {
   /** The live charge of a challenge. */
   byChallenge(challengeId: string): Promise<Charge | undefined>;
   /**
-   * Takes up to `limit` charges in `signed`, `sent` or `unknown` that nobody holds, for `leaseMs`, oldest first
-   * (`FOR UPDATE SKIP LOCKED`): what a reconciler works on.
+   * Takes up to `limit` charges without a purpose in `signed`, `sent` or `unknown` that nobody holds, for `leaseMs`,
+   * oldest first (`FOR UPDATE SKIP LOCKED`): what a reconciler works on.
    */
   lease(owner: string, limit: number, now: number, leaseMs: number): Promise<Charge[]>;
 }
@@ -115,7 +121,7 @@ export interface ChannelState {
   readonly challengeId: string;
   /** Operator mode: the proof's signature, to compare later presentations with. */
   readonly proofSignature?: string;
-  /** Deposit on chain. */
+  /** Deposit on chain; 0 while its opening transaction has not landed. */
   readonly escrowed: bigint;
   /** Highest cumulative amount authorised by a voucher that is kept. */
   readonly accepted: bigint;
@@ -135,6 +141,8 @@ export interface ChannelState {
   /** Transaction that closed it, once it has. */
   readonly closeSignature?: string;
   readonly refunded?: bigint;
+  /** True once the account is gone from the chain and its rent is back: nothing is left to do. */
+  readonly reclaimed?: boolean;
 }
 
 export type NewChannel = Omit<
@@ -147,6 +155,9 @@ export type NewChannel = Omit<
   | "settledOnChain"
   | "closureStartedAt"
   | "lastActivityAt"
+  | "closeSignature"
+  | "refunded"
+  | "reclaimed"
 >;
 
 /** One movement of a channel's money. All of it happens, durably, or none. */
@@ -159,14 +170,20 @@ export interface Spend {
   /** Set aside for work whose cost is known later. */
   readonly reserve?: bigint;
   /**
-   * Operator mode: the voucher that the operator signed for `accepted + cost`; applies only while `accepted` is still
-   * this. (available = escrowed − accepted − reserved.)
+   * Operator mode: the voucher that the operator signed for what `cost` exceeds the credit (accepted − spent) by;
+   * applies only while `accepted` is still this. Without a voucher `cost` is taken from that credit.
+   * (available = escrowed − spent − reserved.)
    */
   readonly expectedAccepted?: bigint;
   /** Least rise of `accepted` that a voucher must bring (`minVoucherDelta`). */
   readonly minDelta?: bigint;
   /** Makes it happen once: see {Delivery}. */
   readonly delivery?: NewDelivery;
+  /**
+   * Metering: key of a delivery that works on this channel. Its `debited` rises by `cost` in the same commit, so that
+   * whoever takes it over after a crash knows what was paid. Never together with `delivery`.
+   */
+  readonly continues?: string;
   /** Unix milliseconds. */
   readonly now: number;
 }
@@ -197,18 +214,36 @@ export type SpendResult =
   | { readonly ok: false; readonly refusal: "replay"; readonly delivery: Delivery; readonly balance: Balance };
 
 export interface ChannelStore {
-  /** A channel that was verified on chain. `created: false` returns the one that is there. */
+  /**
+   * A channel whose opening transaction is verified, with `escrowed: 0n` until it has landed (then `topup`), so that a
+   * crash in between loses nothing. `created: false` returns the one that is there.
+   */
   create(channel: NewChannel, now: number): Promise<{ created: boolean; channel: ChannelState }>;
   get(channelId: string): Promise<ChannelState | undefined>;
-  /** By id, ascending, after `after`. */
-  list(options: { status?: ChannelStatus; after?: string; limit: number }): Promise<ChannelState[]>;
+  /** By id, ascending, after `after`. `unreclaimed`: only those that are not `reclaimed`. */
+  list(options: {
+    status?: ChannelStatus;
+    after?: string;
+    limit: number;
+    unreclaimed?: boolean;
+  }): Promise<ChannelState[]>;
   /**
    * The hot path. One statement with the watermark in its WHERE; concurrent calls share one commit. Resolves after
    * COMMIT, rejects for everybody when that fails.
    */
   spend(spend: Spend): Promise<SpendResult>;
-  /** Ends a reservation: `actual` ≤ reserved is debited, the rest is credit again. Its delivery is the handle. */
-  settle(channelId: string, deliveryKey: string, actual: bigint, now: number): Promise<Balance>;
+  /**
+   * Ends a reservation: `actual` ≤ reserved is debited, the rest is credit again. Its delivery is the handle. Works in
+   * every status. In operator mode with the voucher that the operator signed for the rise of `accepted`; throws
+   * {StoreConflictError} when `accepted` is not `expectedAccepted` any more, and nothing happened.
+   */
+  settle(
+    channelId: string,
+    deliveryKey: string,
+    actual: bigint,
+    now: number,
+    signed?: { readonly voucher: SignedVoucher.SignedVoucher; readonly expectedAccepted: bigint },
+  ): Promise<Balance>;
   /** Gives `amount` of what was debited for a delivery that failed back as credit, once. */
   refund(channelId: string, deliveryKey: string, amount: bigint, now: number): Promise<Balance>;
   /** The deposit as seen on chain; never lowers it. Counts as activity. */
@@ -226,7 +261,13 @@ export interface ChannelStore {
   /** What was seen on chain; watermarks only rise. A forced close stops vouchers from then on. */
   observe(
     channelId: string,
-    seen: { settledOnChain?: bigint; escrowed?: bigint; closureStartedAt?: number; closed?: boolean },
+    seen: {
+      settledOnChain?: bigint;
+      escrowed?: bigint;
+      closureStartedAt?: number;
+      closed?: boolean;
+      reclaimed?: boolean;
+    },
     now: number,
   ): Promise<ChannelState | undefined>;
   /**
@@ -289,6 +330,8 @@ export interface DeliveryStore {
    */
   begin(delivery: NewDelivery, now: number): Promise<BeginResult>;
   get(scope: string, key: string): Promise<Delivery | undefined>;
+  /** Works on: a longer lease for the owner of a working delivery. False when it is not theirs any more. */
+  renew(scope: string, key: string, owner: string, leaseUntil: number): Promise<boolean>;
   /** Keeps the response. Before it is sent. */
   finish(scope: string, key: string, response: StoredResponse, now: number): Promise<void>;
   /** Forgets a delivery that failed, so that the same key may be tried again. */
