@@ -13,6 +13,11 @@ export interface RequestContext {
   /** Digest of method, path, query and body. */
   readonly digest: string;
   readonly signal: AbortSignal | undefined;
+  /**
+   * Sessions: the channel that the client says it has (request header `Payment-Channel`, base58). A hint: a live channel
+   * gets a challenge that resumes it, anything else one for a new channel.
+   */
+  readonly channelHint?: string | undefined;
 }
 
 /** A price that was made out for one request. */
