@@ -1,6 +1,7 @@
 // The JSON Canonicalization Scheme (RFC 8785): one text for one value, so that it can be hashed and signed.
 import { InvalidFieldError } from "./errors.js";
 import type { JsonValue } from "./json.js";
+import { hasLoneSurrogate } from "./text.js";
 
 /** Deeper nesting is refused: no payment needs it, and recursion must end before the stack does. */
 export const MAX_DEPTH = 64;
@@ -32,6 +33,6 @@ function write(value: JsonValue | undefined, depth: number): string {
 }
 
 function text(value: string): string {
-  if (/\p{Surrogate}/u.test(value)) throw new InvalidFieldError("json", "a string with a lone surrogate");
+  if (hasLoneSurrogate(value)) throw new InvalidFieldError("json", "a string with a lone surrogate");
   return JSON.stringify(value);
 }
