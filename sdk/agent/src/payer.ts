@@ -1,15 +1,20 @@
 // The seam between the paying fetch and the ways to pay: what a charge and a session both are to a request.
 import type { Challenge, Credential, Receipt } from "@mppsol/core";
+import type { Fate } from "./errors.js";
 
-/** A request that asks to be paid for. */
-export interface Occasion {
-  /** Absolute URL of the request that was answered 402. */
+/** A request that is going to be sent, with or without having been answered 402. */
+export interface Errand {
+  /** Absolute URL. */
   readonly url: string;
   readonly method: string;
-  readonly challenge: Challenge.Challenge;
   readonly idempotencyKey: string;
   readonly signal: AbortSignal | undefined;
-  /** Sends a request to the same server, without paying: how a session opens, tops up and closes. */
+  /** Milliseconds since 1970 by the clock of the server. Challenges expire by it. */
+  serverNow(): number;
+  /**
+   * Sends a request to the same server, without paying: how a session opens, tops up and closes. Only to the origin of
+   * `url`; redirects come back as they are.
+   */
   send(
     url: string,
     init: { method: string; headers: Readonly<Record<string, string>>; signal?: AbortSignal },
@@ -18,10 +23,21 @@ export interface Occasion {
   authorize(payment: Intended): Promise<Authorization>;
 }
 
+/** A request that asks to be paid for. */
+export interface Occasion extends Errand {
+  /** Held to what every client must check: not expired, of this body, of this realm. What it asks for is the payer's. */
+  readonly challenge: Challenge.Challenge;
+  /** The payment of this payer that the server refused just before with a verdict of "retry". */
+  readonly previous?: Payment;
+}
+
 /** What a payer is about to commit to. Base units of `asset`. */
 export interface Intended {
   readonly intent: "charge" | "session";
-  /** "spend" is money that goes to the seller; "deposit" is locked in a channel and can come back. */
+  /**
+   * "spend" is money that goes to the seller; "deposit" is locked in a channel and can come back. A deposit that the
+   * seller alone decides about (vouchers signed by the operator) is a "spend", committed with the actual amount at close.
+   */
   readonly kind: "spend" | "deposit";
   readonly amount: bigint;
   /** "sol" or the mint. */
@@ -30,37 +46,47 @@ export interface Intended {
   readonly recipients: readonly string[];
   readonly network: string;
   readonly channelProgram?: string;
+  /** Lamports of fees and rent that the agent's own key pays on top. */
+  readonly fee?: bigint;
 }
 
+/** An amount that is set aside. What is neither committed nor cancelled stays counted, over restarts too. */
 export interface Authorization {
+  /** By which a payer that kept it finds the authorization after a restart (`Context.recall`). */
+  readonly id: string;
+  /** A spend: gone for good, or `actual` of it. A deposit: locked. */
   commit(actual?: bigint): void;
+  /** It was certainly not paid, and cannot be any more. For a committed deposit: it came back. */
   cancel(): void;
 }
 
 /** One way to pay. */
 export interface Payer {
-  /** Whether it can pay this challenge at all (method, intent, network, asset). */
+  readonly intent: "charge" | "session";
+  /** Whether it can pay this challenge at all (method, intent). */
   supports(challenge: Challenge.Challenge): boolean;
-  /** Makes the credential for the request, opening or topping up a channel first when that is needed. */
+  /**
+   * Makes the credential for the request, opening or topping up a channel first when that is needed.
+   * @throws {NotPaidError} when it does not pay on these terms, and has sent nothing that could cost anything.
+   */
   pay(occasion: Occasion): Promise<Payment>;
+  /** A payment to send with the request at once, because a session with the server is open; `undefined` when none is. */
+  anticipate?(errand: Errand): Promise<Payment | undefined>;
 }
 
-/**
- * A payment under way. Exactly one of `accepted`, `refused` and `lost` must be called: until then the next payment by
- * the same channel waits, so that the server sees vouchers in order.
- */
 export interface Payment {
   readonly credential: Credential.Credential;
-  /** The server served; with its receipt when it sent one. */
+  /** The server answered, other than with a refusal: with its receipt when it served and sent a sound one. */
   accepted(receipt: Receipt.Receipt | undefined, response: Response): Promise<Response>;
-  /** The server did not take it: nothing of it may be counted as spent. Says whether paying anew could help. */
-  refused(response: Response, code: string | undefined): Promise<"retry" | "give-up">;
   /**
-   * No answer came and none is waited for any more, or one that tells nothing (a broken connection, an abort, a 5xx
-   * without receipt after the last try): the server may have taken it or not. To try again, present the same credential
-   * under the same Idempotency-Key; only then call this.
+   * The server did not take it: nothing of it may be counted as spent, as far as that is certain. Says whether paying
+   * anew could help. `response` can be read; `code` is its problem's.
    */
-  lost(): Promise<void>;
+  refused(response: Response, code: string | undefined): Promise<"retry" | "give-up">;
+  /** No answer came, or none that says what happened: the payment may have been taken, and stays counted. */
+  unanswered?(): void;
+  /** What became of the money, after `refused`. */
+  outcome?(): { readonly fate: Fate; readonly reference?: string | undefined };
 }
 
 /** Progress of a payment; `onProgress` gets these in order. */
