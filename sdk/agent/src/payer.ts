@@ -74,6 +74,10 @@ export interface Payer {
   anticipate?(errand: Errand): Promise<Payment | undefined>;
 }
 
+/**
+ * A payment under way. Exactly one of `accepted`, `refused` and `lost` must be called: until then the next payment by
+ * the same channel waits, so that the server sees vouchers in order.
+ */
 export interface Payment {
   readonly credential: Credential.Credential;
   /** The server answered, other than with a refusal: with its receipt when it served and sent a sound one. */
@@ -83,8 +87,12 @@ export interface Payment {
    * anew could help. `response` can be read; `code` is its problem's.
    */
   refused(response: Response, code: string | undefined): Promise<"retry" | "give-up">;
-  /** No answer came, or none that says what happened: the payment may have been taken, and stays counted. */
-  unanswered?(): void;
+  /**
+   * No answer came and none is waited for any more, or one that tells nothing (a broken connection, an abort, a 5xx
+   * without receipt after the last try): the server may have taken it or not, and it stays counted. To try again,
+   * present the same credential under the same Idempotency-Key; only then call this.
+   */
+  lost(): Promise<void>;
   /** What became of the money, after `refused`. */
   outcome?(): { readonly fate: Fate; readonly reference?: string | undefined };
 }
