@@ -9,9 +9,12 @@ export interface Store {
   readonly charges: ChargeStore;
   readonly channels: ChannelStore;
   readonly deliveries: DeliveryStore;
-  /** Creates or upgrades the tables. Safe to call from several processes at once. */
+  /**
+   * Creates or upgrades the tables; to be awaited before anything else. Safe to call from several processes at once.
+   * Throws {StoreError} where what is acknowledged would not be on disk, or the tables are of a newer version.
+   */
   migrate(): Promise<void>;
-  /** Waits for writes under way. */
+  /** Waits for writes under way, ends every `watch`. Afterwards every call rejects with {StoreClosedError}. */
   close(): Promise<void>;
 }
 
@@ -135,6 +138,8 @@ export interface ChannelState {
   readonly settledOnChain: bigint;
   /** Unix seconds of a forced close seen on chain. */
   readonly closureStartedAt?: number;
+  /** Unix milliseconds since which it is `closing`. */
+  readonly closingSince?: number;
   readonly idleTimeoutSeconds: number;
   /** Unix milliseconds. */
   readonly lastActivityAt: number;
@@ -154,6 +159,7 @@ export type NewChannel = Omit<
   | "highestVoucher"
   | "settledOnChain"
   | "closureStartedAt"
+  | "closingSince"
   | "lastActivityAt"
   | "closeSignature"
   | "refunded"
@@ -167,7 +173,7 @@ export interface Spend {
   readonly voucher?: SignedVoucher.SignedVoucher;
   /** Debited now. */
   readonly cost: bigint;
-  /** Set aside for work whose cost is known later. */
+  /** Set aside for work whose cost is known later. Only with a `delivery`, which is what `settle` finds it by. */
   readonly reserve?: bigint;
   /**
    * Operator mode: the voucher that the operator signed for what `cost` exceeds the credit (accepted − spent) by;
@@ -181,7 +187,8 @@ export interface Spend {
   readonly delivery?: NewDelivery;
   /**
    * Metering: key of a delivery that works on this channel. Its `debited` rises by `cost` in the same commit, so that
-   * whoever takes it over after a crash knows what was paid. Never together with `delivery`.
+   * whoever takes it over after a crash knows what was paid. Never together with `delivery`. Rejects with
+   * {StoreConflictError}, and nothing moved, when no such delivery is at work.
    */
   readonly continues?: string;
   /** Unix milliseconds. */
@@ -228,14 +235,17 @@ export interface ChannelStore {
     unreclaimed?: boolean;
   }): Promise<ChannelState[]>;
   /**
-   * The hot path. One statement with the watermark in its WHERE; concurrent calls share one commit. Resolves after
-   * COMMIT, rejects for everybody when that fails.
+   * The hot path. One statement with the watermark in its WHERE; concurrent calls share one commit, and each is
+   * answered as if they had come one after the other. Resolves after COMMIT, rejects for everybody when that fails:
+   * then it is unknown whether it happened, and a repetition with the same `delivery` finds out.
+   * Throws {InvalidFieldError} for what no store could keep.
    */
   spend(spend: Spend): Promise<SpendResult>;
   /**
    * Ends a reservation: `actual` ≤ reserved is debited, the rest is credit again. Its delivery is the handle. Works in
-   * every status. In operator mode with the voucher that the operator signed for the rise of `accepted`; throws
-   * {StoreConflictError} when `accepted` is not `expectedAccepted` any more, and nothing happened.
+   * every status; the same again changes nothing. In operator mode with the voucher that the operator signed for the
+   * rise of `accepted`. Throws {StoreConflictError} when `accepted` is not `expectedAccepted` any more, there is no
+   * such reservation, it was settled at another amount, or `actual` is more; then nothing happened.
    */
   settle(
     channelId: string,
@@ -244,21 +254,35 @@ export interface ChannelStore {
     now: number,
     signed?: { readonly voucher: SignedVoucher.SignedVoucher; readonly expectedAccepted: bigint },
   ): Promise<Balance>;
-  /** Gives `amount` of what was debited for a delivery that failed back as credit, once. */
+  /**
+   * Gives `amount` of what was debited for a delivery that failed back as credit, once. A working delivery that then
+   * holds nothing any more is forgotten in the same commit, so that its key may be tried, and pays, again.
+   * Throws {StoreConflictError} when it is more than was debited.
+   */
   refund(channelId: string, deliveryKey: string, amount: bigint, now: number): Promise<Balance>;
-  /** The deposit as seen on chain; never lowers it. Counts as activity. */
+  /** The deposit as seen on chain; never lowers it. Counts as activity. `undefined` when the channel is unknown. */
   topup(channelId: string, escrowed: bigint, now: number): Promise<ChannelState | undefined>;
-  /** open → closing, atomically; from then on nothing is accepted or spent. `undefined` when it was not open. */
-  beginClose(channelId: string, now: number): Promise<ChannelState | undefined>;
+  /**
+   * open → closing, atomically; from then on nothing is accepted or spent. `undefined` when it was not open; with
+   * `ifIdle` also when its idle timeout has not passed, or work is under way (reserved > 0).
+   */
+  beginClose(
+    channelId: string,
+    now: number,
+    options?: { readonly ifIdle?: boolean },
+  ): Promise<ChannelState | undefined>;
   /** closing → open again: a close that was never broadcast. */
   abortClose(channelId: string, now: number): Promise<void>;
-  /** closing → closed, with what the chain says. Idempotent. */
+  /** closing (or open) → closed, with what the chain says. Idempotent. */
   finishClose(
     channelId: string,
     outcome: { settledOnChain: bigint; closeSignature?: string; refunded?: bigint },
     now: number,
   ): Promise<void>;
-  /** What was seen on chain; watermarks only rise. A forced close stops vouchers from then on. */
+  /**
+   * What was seen on chain; watermarks only rise. A forced close stops vouchers from then on. `settledOnChain` may
+   * exceed `accepted`: a payer can cash a voucher that this server never saw.
+   */
   observe(
     channelId: string,
     seen: {
@@ -271,9 +295,9 @@ export interface ChannelStore {
     now: number,
   ): Promise<ChannelState | undefined>;
   /**
-   * Channels that a watchtower should look at, leased for `leaseMs` (`FOR UPDATE SKIP LOCKED`): not closed and
-   * idle past their timeout, or with a forced close pending, or with accepted − settledOnChain ≥ `threshold`, or
-   * `closing` for longer than `stuckMs`.
+   * Channels that a watchtower should look at, leased for `leaseMs` (`FOR UPDATE SKIP LOCKED`), by id: open and
+   * idle past their timeout with no work under way, or not closed and with a forced close pending, or open with
+   * accepted − settledOnChain ≥ `threshold`, or `closing` for longer than `stuckMs`.
    */
   lease(
     owner: string,
@@ -282,8 +306,9 @@ export interface ChannelStore {
   /** Ends a lease early. */
   release(owner: string, channelId: string): Promise<void>;
   /**
-   * Resolves when `accepted` of the channel exceeds `above`, or it is no longer open, or after `timeoutMs`; with the
-   * state as it is then. Works over processes (polling or LISTEN/NOTIFY).
+   * Resolves when `accepted` of the channel exceeds `above`, or it takes no vouchers any more, or after `timeoutMs`;
+   * with the state as it is then. Rejects with the reason of `signal` when that aborts. Works over processes
+   * (LISTEN/NOTIFY, and polling in case a notification is lost).
    */
   watch(channelId: string, above: bigint, timeoutMs: number, signal?: AbortSignal): Promise<ChannelState | undefined>;
 }
@@ -312,8 +337,14 @@ export interface StoredResponse {
 
 export interface Delivery extends NewDelivery {
   readonly state: "working" | "done";
+  /** Less what was given back. */
   readonly debited: bigint;
+  /** Still set aside. */
   readonly reserved: bigint;
+  /** What the reservation came to, once it is settled. */
+  readonly settled?: bigint;
+  /** What was given back, once. */
+  readonly refunded?: bigint;
   readonly response?: StoredResponse;
 }
 
@@ -324,18 +355,27 @@ export type BeginResult =
 
 export interface DeliveryStore {
   /**
-   * Starts a delivery, or takes over one whose lease ran out (what it debited or reserved stays as it is), or says who
-   * has it. For channels `spend` does this in the same commit as the money; on its "replay" with a lapsed lease, call
-   * this to take over.
+   * Starts a delivery, or takes over a working one of the same digest whose lease ran out (what it debited or reserved
+   * stays as it is), or says who has it. For channels `spend` does this in the same commit as the money; on its
+   * "replay" with a lapsed lease, call this to take over.
    */
   begin(delivery: NewDelivery, now: number): Promise<BeginResult>;
   get(scope: string, key: string): Promise<Delivery | undefined>;
   /** Works on: a longer lease for the owner of a working delivery. False when it is not theirs any more. */
   renew(scope: string, key: string, owner: string, leaseUntil: number): Promise<boolean>;
-  /** Keeps the response. Before it is sent. */
+  /**
+   * Keeps the response. Before it is sent. The first one stays. Throws {StoreConflictError} when there is no such
+   * delivery.
+   */
   finish(scope: string, key: string, response: StoredResponse, now: number): Promise<void>;
-  /** Forgets a delivery that failed, so that the same key may be tried again. */
+  /**
+   * Forgets a working delivery that failed, so that the same key may be tried again. What it reserved is credit again;
+   * what it debited stays debited: `refund` first.
+   */
   abandon(scope: string, key: string): Promise<void>;
-  /** Deletes deliveries that were done before `before` (unix milliseconds), and gives lapsed reservations back. */
+  /**
+   * Deletes deliveries that were done before `before` (unix milliseconds), and gives back what is still reserved for
+   * deliveries that are done or whose lease ran out; of the latter it forgets those that debited nothing.
+   */
   sweep(before: number, now: number): Promise<{ deleted: number; released: number }>;
 }
