@@ -5,22 +5,30 @@ import { expect } from "chai";
 
 const dist = new URL("../../sdk/core/dist/", import.meta.url);
 
+/** Every script of the package: name and text. */
+const scripts = readdirSync(dist, { recursive: true, encoding: "utf8" })
+  .filter((file) => file.endsWith(".js"))
+  .map((file): [string, string] => [file, readFileSync(new URL(file, dist), "utf8")]);
+
 describe("@mppsol/core", () => {
   it("imports nothing that only Node or a chain client has", () => {
-    const imported = readdirSync(dist)
-      .filter((file) => file.endsWith(".js"))
-      .flatMap((file) => [...readFileSync(new URL(file, dist), "utf8").matchAll(/from "([^."][^"]*)"/g)])
-      .map((match) => match[1]);
+    const imported = scripts.flatMap(([, script]) =>
+      [...script.matchAll(/\b(?:from|import)\s*\(?\s*["']([^."'][^"']*)["']/g)].map((match) => match[1]),
+    );
     expect([...new Set(imported)].sort()).to.deep.equal([
       "@noble/curves/ed25519.js",
       "@noble/hashes/hmac.js",
       "@noble/hashes/sha2.js",
       "@scure/base",
     ]);
-    const uses = readdirSync(dist).filter(
-      (file) => file.endsWith(".js") && /\b(Buffer|process|require)\b/.test(readFileSync(new URL(file, dist), "utf8")),
+  });
+
+  it("uses no global that only Node has", () => {
+    const uses = scripts.filter(([, script]) =>
+      /\b(Buffer|process|require|global|setImmediate|__dirname)\b(?=[.([])/.test(script),
     );
-    expect(uses).to.deep.equal([]);
+    expect(uses.map(([file]) => file)).to.deep.equal([]);
+    expect(scripts.map(([file]) => file)).to.include.members(["Ed25519.js", "refusals/general.js"]);
   });
 
   it("gives every error its own name and a stable code", () => {
