@@ -1,0 +1,163 @@
+// `mppsol wallet`: a keypair file, what it holds, and money for it on networks that give it away.
+import { isLocalnet } from "@mppsol/localnet";
+import { TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID } from "@solana/spl-token";
+import { LAMPORTS_PER_SOL, type PublicKey } from "@solana/web3.js";
+import { Command } from "commander";
+import { CliError, EXIT, usage } from "../exit.js";
+import { defaultKeypairPath, readKeypair, writeKeypair } from "../home.js";
+import { type Cluster, cluster, USDC } from "../network.js";
+import { type Common, type Context, output, withCluster, withJson, withKeypair } from "./context.js";
+
+interface AirdropOptions extends Common {
+  readonly sol: string;
+  readonly usdc: string;
+}
+
+export function walletCommand(context: Context): Command {
+  const wallet = new Command("wallet").description("the keypair that pays");
+  wallet.addCommand(newCommand(context));
+  wallet.addCommand(balanceCommand(context));
+  wallet.addCommand(airdropCommand(context));
+  return wallet;
+}
+
+function newCommand(context: Context): Command {
+  return withJson(withKeypair(new Command("new")))
+    .description("make a keypair file, readable by its owner alone; never overwrites one")
+    .action((options: Common) => {
+      const path = options.keypair ?? defaultKeypairPath();
+      const address = writeKeypair(path).publicKey.toBase58();
+      output(context, options).result({ address, path }, [address, `kept in ${path}; there is no other copy`]);
+    });
+}
+
+function balanceCommand(context: Context): Command {
+  return withJson(withCluster(withKeypair(new Command("balance"))))
+    .description("SOL and tokens of the wallet")
+    .action(async (options: Common) => {
+      const at = cluster(options);
+      const { publicKey } = readKeypair(options.keypair ?? defaultKeypairPath());
+      const lamports = BigInt(await reach(at, () => at.connection.getBalance(publicKey)));
+      const tokens = await reach(at, () => tokenBalances(at, publicKey));
+      const address = publicKey.toBase58();
+      output(context, options).result(
+        { address, network: at.network, lamports: lamports.toString(), tokens: tokens.map((token) => ({ ...token })) },
+        [
+          `${address} on ${at.network}`,
+          `  ${decimal(lamports, 9)} SOL`,
+          ...tokens.map(({ mint, amount, decimals }) => `  ${decimal(BigInt(amount), decimals)} ${name(at, mint)}`),
+        ],
+      );
+    });
+}
+
+function airdropCommand(context: Context): Command {
+  return withJson(withCluster(withKeypair(new Command("airdrop"))))
+    .description("test money: SOL on localnet and devnet, USDC on localnet")
+    .option("--sol <amount>", "SOL", "1")
+    .option("--usdc <amount>", "USDC (localnet only)", "100")
+    .action(async (options: AirdropOptions) => {
+      const at = cluster(options);
+      if (at.network === "mainnet") throw usage("airdrop: nobody gives money away on mainnet");
+      const { publicKey } = readKeypair(options.keypair ?? defaultKeypairPath());
+      const lamports = units(options.sol, 9, "--sol");
+      const usdc = units(options.usdc, 6, "--usdc");
+      if (lamports > 0n) await reach(at, () => requestAirdrop(at, publicKey, lamports));
+      const ours = await reach(at, () => isLocalnet(at.connection));
+      if (ours && usdc > 0n) await reach(at, () => mintUsdc(at, publicKey, usdc));
+      const given = ours ? usdc : 0n;
+      output(context, options).result(
+        { address: publicKey.toBase58(), lamports: lamports.toString(), usdc: given.toString() },
+        [`${decimal(lamports, 9)} SOL and ${decimal(given, 6)} USDC to ${publicKey.toBase58()}`],
+      );
+    });
+}
+
+async function requestAirdrop({ connection }: Cluster, to: PublicKey, lamports: bigint): Promise<void> {
+  const signature = await connection.requestAirdrop(to, Number(lamports));
+  const latest = await connection.getLatestBlockhash();
+  const { value } = await connection.confirmTransaction({ signature, ...latest });
+  if (value.err !== null) throw new CliError("the airdrop failed on chain", EXIT.failed, "airdrop");
+}
+
+/** The cheat of @mppsol/localnet. */
+async function mintUsdc({ url }: Cluster, to: PublicKey, amount: bigint): Promise<void> {
+  const response = await fetch(url, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({
+      jsonrpc: "2.0",
+      id: 1,
+      method: "mppsol_mintUsdc",
+      params: [to.toBase58(), amount.toString()],
+    }),
+  });
+  const { error } = (await response.json()) as { error?: { message: string } };
+  if (error !== undefined) throw new CliError(`USDC: ${error.message}`, EXIT.failed, "airdrop");
+}
+
+interface TokenBalance {
+  readonly mint: string;
+  readonly account: string;
+  readonly amount: string;
+  readonly decimals: number;
+}
+
+async function tokenBalances({ connection }: Cluster, owner: PublicKey): Promise<TokenBalance[]> {
+  const found = await Promise.all(
+    [TOKEN_PROGRAM_ID, TOKEN_2022_PROGRAM_ID].map((programId) =>
+      connection.getParsedTokenAccountsByOwner(owner, { programId }),
+    ),
+  );
+  return found
+    .flatMap(({ value }) => value)
+    .map(({ pubkey, account }) => {
+      const { mint, tokenAmount } = account.data.parsed.info as {
+        mint: string;
+        tokenAmount: { amount: string; decimals: number };
+      };
+      return { mint, account: pubkey.toBase58(), amount: tokenAmount.amount, decimals: tokenAmount.decimals };
+    });
+}
+
+function name({ network }: Cluster, mint: string): string {
+  return mint === USDC[network] ? "USDC" : mint;
+}
+
+/** Whole units with their decimals, as `1.5`. */
+export function decimal(amount: bigint, decimals: number): string {
+  const digits = amount.toString().padStart(decimals + 1, "0");
+  const whole = digits.slice(0, digits.length - decimals);
+  const fraction = digits.slice(digits.length - decimals).replace(/0+$/, "");
+  return fraction === "" ? whole : `${whole}.${fraction}`;
+}
+
+/** Base units of a decimal text. */
+export function units(text: string, decimals: number, option: string): bigint {
+  const match = /^(\d{1,12})(?:\.(\d+))?$/.exec(text);
+  const fraction = match?.[2] ?? "";
+  if (match === null || fraction.length > decimals) {
+    throw usage(`${option}: ${text} is not an amount with at most ${decimals} decimals`);
+  }
+  const amount = BigInt((match[1] ?? "") + fraction.padEnd(decimals, "0"));
+  if (amount > BigInt(Number.MAX_SAFE_INTEGER) && decimals === 9) {
+    throw usage(`${option}: more than ${Number.MAX_SAFE_INTEGER / LAMPORTS_PER_SOL} SOL`);
+  }
+  return amount;
+}
+
+/** What the RPC does not answer is said with its address, not with a stack. */
+export async function reach<T>({ url, network }: Cluster, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof CliError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new CliError(
+      `${network} at ${url} does not answer as it should: ${reason}${network === "localnet" ? "; start one with: mppsol localnet" : ""}`,
+      EXIT.failed,
+      "rpc",
+      { cause: error },
+    );
+  }
+}
