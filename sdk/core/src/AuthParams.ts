@@ -5,6 +5,8 @@ import { hasControl } from "./text.js";
 /** Auth-params of one challenge: names in lower case, values without their quotes. */
 export type Params = ReadonlyMap<string, string>;
 
+const SPACES = " \t";
+const SEPARATORS = " \t,";
 const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
 
 /**
@@ -21,36 +23,25 @@ export function read(header: string, scheme: string, isLoose: (name: string) => 
   const found: Map<string, string>[] = [];
   /** Where params go; `undefined` inside a challenge of another scheme. */
   let current: Map<string, string> | undefined;
-  let afterScheme = false;
-  let at = skip(header, 0, " \t,");
+  let at = skip(header, 0, SEPARATORS);
   while (at < header.length) {
-    const name = tokenAt(header, at);
-    const afterName = skip(header, at + name.length, " \t");
-    if (name !== "" && header[afterName] === "=") {
-      const value = valueAt(header, skip(header, afterName + 1, " \t"));
-      if (current === undefined) {
-        at = endOfElement(header, at);
-      } else {
-        if (current.has(name.toLowerCase())) throw refuse("a parameter that stands twice");
-        if (value.text !== undefined) current.set(name.toLowerCase(), value.text);
-        const end = skip(header, value.end, " \t");
-        const sound = value.text !== undefined && (end >= header.length || header[end] === ",");
-        if (!sound && isLoose(name.toLowerCase())) return found;
-        if (!sound) throw refuse(`parameter ${name}: not a token or quoted string`);
-        at = end;
-      }
-    } else if (name !== "" && !afterScheme && isBoundary(header, at + name.length)) {
-      current = name.toLowerCase() === scheme.toLowerCase() ? new Map() : undefined;
+    const element = elementAt(header, at);
+    if (element.kind === "scheme") {
+      current = element.name === scheme.toLowerCase() ? new Map() : undefined;
       if (current !== undefined) found.push(current);
-      afterScheme = header[afterName] !== ",";
-      at = skip(header, afterName, " \t,");
-      continue;
+      at = element.end;
+    } else if (current === undefined) {
+      at = endOfForeign(header, at);
+    } else if (element.kind === "rubbish") {
+      throw refuse("neither a parameter nor a scheme");
     } else {
-      if (current !== undefined) throw refuse("neither a parameter nor a scheme");
-      at = endOfElement(header, at);
+      if (current.has(element.name)) throw refuse("a parameter that stands twice");
+      if (element.text !== undefined) current.set(element.name, element.text);
+      if (!element.sound && isLoose(element.name)) return found;
+      if (!element.sound) throw refuse(`${element.name}: not a token or quoted string`);
+      at = element.end;
     }
-    afterScheme = false;
-    at = skip(header, at, " \t,");
+    at = skip(header, at, SEPARATORS);
   }
   return found;
 }
@@ -66,7 +57,35 @@ export function write(name: string, value: string): string {
   return `${name}="${value.replace(/["\\]/g, "\\$&")}"`;
 }
 
-/** Where `header` at `at` holds a token or quoted string, its text; `end` is where reading goes on. */
+type Element =
+  | { readonly kind: "scheme"; readonly name: string; readonly end: number }
+  | {
+      readonly kind: "param";
+      readonly name: string;
+      /** `undefined` when there is no value, or one that never closes. */
+      readonly text: string | undefined;
+      /** Whether the value is there and the next thing is a comma or the end. */
+      readonly sound: boolean;
+      readonly end: number;
+    }
+  | { readonly kind: "rubbish" };
+
+/** What begins at `at`: a token with an `=` after it is a param, one alone a scheme. Names come in lower case. */
+function elementAt(header: string, at: number): Element {
+  const token = tokenAt(header, at);
+  if (token === "") return { kind: "rubbish" };
+  const name = token.toLowerCase();
+  const next = skip(header, at + token.length, SPACES);
+  if (header[next] === "=") {
+    const value = valueAt(header, skip(header, next + 1, SPACES));
+    const end = skip(header, value.end, SPACES);
+    return { kind: "param", name, text: value.text, sound: value.text !== undefined && isEnd(header, end), end };
+  }
+  const alone = next > at + token.length || isEnd(header, next);
+  return alone ? { kind: "scheme", name, end: next } : { kind: "rubbish" };
+}
+
+/** The token or quoted string at `at`, unquoted, and where reading goes on. */
 function valueAt(header: string, at: number): { readonly text: string | undefined; readonly end: number } {
   if (header[at] !== '"') {
     const token = tokenAt(header, at);
@@ -89,12 +108,12 @@ function tokenAt(header: string, at: number): string {
   return TOKEN.exec(header)?.[0] ?? "";
 }
 
-function isBoundary(header: string, at: number): boolean {
-  return at >= header.length || header[at] === " " || header[at] === "\t" || header[at] === ",";
+function isEnd(header: string, at: number): boolean {
+  return at >= header.length || header[at] === ",";
 }
 
 /** Position of the next comma outside quotes, or the end. */
-function endOfElement(header: string, start: number): number {
+function endOfForeign(header: string, start: number): number {
   let at = start;
   while (at < header.length && header[at] !== ",") at = header[at] === '"' ? valueAt(header, at).end : at + 1;
   return at;

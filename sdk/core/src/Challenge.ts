@@ -47,7 +47,7 @@ export interface Terms {
   readonly header?: "Payment-Authorization";
 }
 
-/** A server's secret. A string stands for its UTF-8 bytes. The drafts set no length; 32 random bytes are right. */
+/** A server's secret. A string stands for its UTF-8 bytes. */
 export type Secret = Uint8Array | string;
 
 /** What an id is bound to. */
@@ -55,6 +55,9 @@ export type Bound = Omit<Challenge, "id" | "description">;
 
 /** Characters of a header value that are taken. */
 export const MAX_LENGTH = 16 * 1024;
+
+/** Bytes of the shortest secret that `issue` takes. The drafts set none; a key as long as the hash cannot be guessed. */
+export const MIN_SECRET_LENGTH = 32;
 
 const SCHEME = "Payment";
 
@@ -73,9 +76,12 @@ const STRICT: ReadonlySet<string> = new Set([
 
 /**
  * A challenge for these terms, its id bound to them by `secret`.
- * @throws {InvalidFieldError} for terms that no challenge can carry, and for an empty secret.
+ * @throws {InvalidFieldError} for terms that no challenge can carry, and for a secret of less than 32 bytes.
  */
 export function issue(terms: Terms, secret: Secret): Challenge {
+  if (bytesOf(secret).length < MIN_SECRET_LENGTH) {
+    throw new InvalidFieldError("secret", `shorter than ${MIN_SECRET_LENGTH} bytes`);
+  }
   const { request, opaque, ...rest } = terms;
   const fields = {
     ...rest,
@@ -83,7 +89,7 @@ export function issue(terms: Terms, secret: Secret): Challenge {
     ...(opaque === undefined ? {} : { opaque: Base64Url.encode(Jcs.canonicalize(opaque)) }),
   };
   const challenge = fromJson({ ...fields, id: id(fields, secret) });
-  if (opaque !== undefined) opaqueOf(challenge);
+  opaqueOf(challenge);
   return challenge;
 }
 
@@ -92,14 +98,15 @@ export function issue(terms: Terms, secret: Secret): Challenge {
  * (draft-httpauth-payment-00, "Recommended: HMAC-SHA256 Binding"). When there is a `header` it stands before `opaque`,
  * as mppx has it; the next revision of the draft puts it last. Only the server that made an id ever computes it again.
  *
- * No slot but the first may hold the separator, or two sets of fields could have one id.
- * @throws {InvalidFieldError} for a field with a `|`, and for an empty secret.
+ * No slot but the first may hold the separator, so no two challenges that `fromJson` takes share an id: the slots can be
+ * told apart from the end, and those of a challenge with a `header` are no valid slots of one without.
+ * @throws {InvalidFieldError} for a field with a `|`, and for an empty secret. Short ones are taken here, not in `issue`.
  */
 export function id(fields: Bound, secret: Secret): string {
   const { realm, method, intent, request, expires = "", digest = "", opaque = "", header } = fields;
-  const bound = [method, intent, request, expires, digest, ...(header === undefined ? [] : [header]), opaque];
+  const bound = [method, intent, request, expires, digest, ...(isDefault(header) ? [] : [header]), opaque];
   if (bound.some((slot) => slot.includes("|"))) throw new InvalidFieldError("challenge", "a | in a bound field");
-  const key = typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
+  const key = bytesOf(secret);
   if (key.length === 0) throw new InvalidFieldError("secret", "empty");
   return Base64Url.encode(hmac(sha256, key, new TextEncoder().encode([realm, ...bound].join("|"))));
 }
@@ -215,7 +222,7 @@ export function fromJson(value: unknown, path = "challenge"): Challenge {
   const description = optional(json, "description", path);
   if (description !== undefined) checkDescription(description, `${path}.description`);
   const header = optional(json, "header", path);
-  if (header !== undefined && header !== "Payment-Authorization") {
+  if (!isDefault(header) && header !== "Payment-Authorization") {
     throw new InvalidFieldError(`${path}.header`, 'not "Payment-Authorization"');
   }
   const digest = own(json, "digest") === undefined ? undefined : match(json, "digest", UNBROKEN, path);
@@ -230,8 +237,17 @@ export function fromJson(value: unknown, path = "challenge"): Challenge {
     ...(digest === undefined ? {} : { digest }),
     ...(description === undefined ? {} : { description }),
     ...(opaque === undefined ? {} : { opaque }),
-    ...(header === undefined ? {} : { header }),
+    ...(isDefault(header) ? {} : { header }),
   };
+}
+
+/** `Authorization` spelled out means the same as no `header`, and is bound the same. */
+function isDefault(header: string | undefined): header is undefined | "Authorization" {
+  return header === undefined || header === "Authorization";
+}
+
+function bytesOf(secret: Secret): Uint8Array {
+  return typeof secret === "string" ? new TextEncoder().encode(secret) : secret;
 }
 
 /** ASCII that a quoted string can hold. */

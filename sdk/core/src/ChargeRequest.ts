@@ -4,7 +4,7 @@ import * as Base58 from "./Base58.js";
 import { InvalidFieldError } from "./errors.js";
 import * as Integer from "./Integer.js";
 import { array, type JsonObject } from "./json.js";
-import { assemble, boolean, characters, integer, Members, type Read, utf8Bytes } from "./members.js";
+import { assemble, boolean, characters, integer, Members, members, type Read, utf8Bytes } from "./members.js";
 import * as Network from "./Network.js";
 import * as TokenProgram from "./TokenProgram.js";
 import { firstDifference, omit } from "./terms.js";
@@ -80,7 +80,7 @@ export const MAX_DESCRIPTION_CHARACTERS = 256;
  */
 export function fromJson(value: unknown, path = "request"): ChargeRequest {
   const json = new Members(value, path);
-  const details = json.optional("methodDetails", (member, at) => new Members(member, at)) ?? new Members({}, path);
+  const details = json.optional("methodDetails", members) ?? new Members({}, json.at("methodDetails"));
   const currency = json.required("currency", currencyOf);
   const amount = json.required("amount", positive);
   const splits = details.optional("splits", splitsOf) ?? [];

@@ -5,7 +5,7 @@ import { InvalidFieldError } from "./errors.js";
 import * as Jcs from "./Jcs.js";
 import * as JsonText from "./JsonText.js";
 import { type JsonObject, object, own, string } from "./json.js";
-import { trim } from "./text.js";
+import { hasControl, trim } from "./text.js";
 
 export interface Credential {
   readonly challenge: Challenge.Challenge;
@@ -61,9 +61,12 @@ export function parse(header: string): Credential {
 export function fromJson(value: unknown, path = "credential"): Credential {
   const json = object(value, path);
   const source = own(json, "source");
+  if (source !== undefined && hasControl(string(source, `${path}.source`))) {
+    throw new InvalidFieldError(`${path}.source`, "a control character");
+  }
   return {
     challenge: Challenge.fromJson(own(json, "challenge"), `${path}.challenge`),
-    ...(source === undefined ? {} : { source: string(source, `${path}.source`) }),
+    ...(source === undefined ? {} : { source: source as string }),
     payload: object(own(json, "payload"), `${path}.payload`) as JsonObject,
   };
 }

@@ -9,7 +9,8 @@ export const MAX_DEPTH = 64;
 /**
  * Canonical JSON text: members sorted by UTF-16 code units, no white space, numbers as ECMAScript writes them.
  * Members whose value is `undefined` are left out.
- * @throws {InvalidFieldError} for what JSON cannot hold: NaN, infinities, lone surrogates, functions, too deep nesting.
+ * @throws {InvalidFieldError} for what JSON cannot hold: NaN, infinities, lone surrogates, functions, dates, bytes; for too
+ * deep nesting; and for a member named `__proto__`, which readers that copy objects by assignment take for a prototype.
  */
 export function canonicalize(value: JsonValue | undefined): string {
   return write(value, 0);
@@ -23,8 +24,12 @@ function write(value: JsonValue | undefined, depth: number): string {
     return JSON.stringify(value);
   }
   if (typeof value === "string") return text(value);
-  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => write(item, depth + 1)).join(",")}]`;
+  if (Array.isArray(value)) return `[${Array.from(value, (item: JsonValue) => write(item, depth + 1)).join(",")}]`;
   if (typeof value !== "object") throw new InvalidFieldError("json", `a ${typeof value} is not JSON`);
+  if (Object.prototype.toString.call(value) !== "[object Object]") {
+    throw new InvalidFieldError("json", "an object that is not JSON, as a Date or bytes");
+  }
+  if (Object.hasOwn(value, "__proto__")) throw new InvalidFieldError("json", "a member named __proto__");
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)
     .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))

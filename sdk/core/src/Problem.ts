@@ -58,6 +58,9 @@ const PHRASES: Readonly<Record<number, string>> = {
   504: "Gateway Timeout",
 };
 
+/** Types of the members that may be missing. */
+const OPTIONAL = { code: "string", challengeId: "string", requestId: "string", retryable: "boolean" } as const;
+
 /** The document of a refusal. `more` adds members, as `challengeId`; neither it nor the error's own can replace the standard ones. */
 export function from(error: Refusal.RefusedError, more: JsonObject = {}): Problem {
   const { status, problem, retryable } = Refusal.row(error.code);
@@ -83,25 +86,20 @@ export function from(error: Refusal.RefusedError, more: JsonObject = {}): Proble
  */
 export function parse(value: unknown, status = 0): Problem {
   const json = object(value, "problem") as JsonObject;
-  const { type, title, status: _, detail, code, challengeId, requestId, retryable, ...rest } = json;
+  const members = Object.entries(json).filter(
+    ([name, member]) => !Object.hasOwn(OPTIONAL, name) || typeof member === OPTIONAL[name as keyof typeof OPTIONAL],
+  );
   const said = own(json, "status");
   return {
-    ...rest,
-    type: text(type) ?? "about:blank",
-    title: text(title) ?? "",
+    ...Object.fromEntries(members),
+    type: text(json, "type") ?? "about:blank",
+    title: text(json, "title") ?? "",
     status: typeof said === "number" && Number.isInteger(said) && said >= 100 && said <= 599 ? said : status,
-    detail: text(detail) ?? "",
-    ...defined("code", text(code)),
-    ...defined("challengeId", text(challengeId)),
-    ...defined("requestId", text(requestId)),
-    ...defined("retryable", typeof retryable === "boolean" ? retryable : undefined),
+    detail: text(json, "detail") ?? "",
   };
 }
 
-function text(value: unknown): string | undefined {
+function text(json: JsonObject, name: string): string | undefined {
+  const value = own(json, name);
   return typeof value === "string" ? value : undefined;
-}
-
-function defined(name: string, value: JsonValue | undefined): JsonObject {
-  return value === undefined ? {} : { [name]: value };
 }

@@ -1,4 +1,5 @@
 // The receipt: what a server says of a payment that succeeded (draft-httpauth-payment-00, "Payment-Receipt Header").
+import * as Base58 from "./Base58.js";
 import * as Base64Url from "./Base64Url.js";
 import { InvalidFieldError } from "./errors.js";
 import * as Integer from "./Integer.js";
@@ -6,7 +7,7 @@ import * as Jcs from "./Jcs.js";
 import * as JsonText from "./JsonText.js";
 import { type JsonObject, type JsonValue, object, own, string } from "./json.js";
 import * as Timestamp from "./Timestamp.js";
-import { trim } from "./text.js";
+import { hasControl, trim } from "./text.js";
 
 export interface Receipt {
   readonly status: "success";
@@ -66,13 +67,14 @@ export function parse(header: string): Receipt {
 export function fromJson(value: unknown, path = "receipt"): Receipt {
   const json = object(value, path);
   if (own(json, "status") !== "success") throw new InvalidFieldError(`${path}.status`, 'not "success"');
-  for (const name of ["method", "reference", "timestamp"]) {
-    if (string(own(json, name), `${path}.${name}`) === "") throw new InvalidFieldError(`${path}.${name}`, "empty");
+  const named =
+    own(json, "challengeId") === undefined ? ["method", "reference"] : ["method", "reference", "challengeId"];
+  for (const name of named) {
+    const text = string(own(json, name), `${path}.${name}`);
+    if (text === "" || hasControl(text)) throw new InvalidFieldError(`${path}.${name}`, "empty or a control character");
   }
   Timestamp.parse(own(json, "timestamp"), `${path}.timestamp`);
-  const challengeId = own(json, "challengeId");
-  if (challengeId !== undefined) string(challengeId, `${path}.challengeId`);
-  return json as Receipt;
+  return { ...json } as Receipt;
 }
 
 /** The receipt of a charge (draft-solana-charge-00, "Receipt Generation"). `reference`: the transaction's signature. */
@@ -87,7 +89,7 @@ export function charge(input: {
 
 /**
  * The receipt of a session (draft-solana-session-00, "Receipt Format").
- * @throws {InvalidFieldError} for an amount that is no u64.
+ * @throws {InvalidFieldError} for an amount that is no u64, an address or a number of seconds that is none.
  */
 export function session(input: SessionReceipt): Receipt {
   const { channelId, challengeId, acceptedCumulative, spent, idleTimeoutSeconds, timestamp, txHash, refunded } = input;
@@ -95,12 +97,12 @@ export function session(input: SessionReceipt): Receipt {
     status: "success",
     method: "solana",
     intent: "session",
-    reference: channelId,
+    reference: Base58.address(channelId, "channelId"),
     timestamp: Timestamp.format(timestamp),
     ...(challengeId === undefined ? {} : { challengeId }),
     acceptedCumulative: Integer.toDecimal(acceptedCumulative, "acceptedCumulative"),
     spent: Integer.toDecimal(spent, "spent"),
-    idleTimeoutSeconds,
+    idleTimeoutSeconds: seconds(idleTimeoutSeconds, "idleTimeoutSeconds"),
     ...(txHash === undefined ? {} : { txHash }),
     ...(refunded === undefined ? {} : { refunded: Integer.toDecimal(refunded, "refunded") }),
   };
@@ -113,18 +115,24 @@ export function session(input: SessionReceipt): Receipt {
 export function asSession(receipt: Receipt): SessionReceipt {
   if (own(receipt, "intent") !== "session") throw new InvalidFieldError("receipt.intent", 'not "session"');
   const json: JsonObject = receipt;
-  const idleTimeoutSeconds = Integer.fromJsonNumber(own(json, "idleTimeoutSeconds"), "receipt.idleTimeoutSeconds");
   const [txHash, refunded] = [own(json, "txHash"), own(json, "refunded")];
   return {
-    channelId: receipt.reference,
+    channelId: Base58.address(own(json, "reference"), "receipt.reference"),
     timestamp: new Date(Timestamp.parse(receipt.timestamp, "receipt.timestamp")),
     ...(receipt.challengeId === undefined ? {} : { challengeId: receipt.challengeId }),
     acceptedCumulative: Integer.fromDecimal(own(json, "acceptedCumulative"), "receipt.acceptedCumulative"),
     spent: Integer.fromDecimal(own(json, "spent"), "receipt.spent"),
-    idleTimeoutSeconds: Number(idleTimeoutSeconds),
+    idleTimeoutSeconds: seconds(own(json, "idleTimeoutSeconds"), "receipt.idleTimeoutSeconds"),
     ...(txHash === undefined ? {} : { txHash: string(txHash, "receipt.txHash") }),
     ...(refunded === undefined ? {} : { refunded: Integer.fromDecimal(refunded, "receipt.refunded") }),
   };
+}
+
+function seconds(value: unknown, field: string): number {
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {
+    throw new InvalidFieldError(field, "not a whole number of seconds");
+  }
+  return value;
 }
 
 function bounded(header: string): string {

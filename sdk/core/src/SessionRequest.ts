@@ -3,7 +3,7 @@ import * as Base58 from "./Base58.js";
 import { InvalidFieldError, InvalidSplitsError } from "./errors.js";
 import * as Integer from "./Integer.js";
 import { array, type JsonObject } from "./json.js";
-import { assemble, boolean, integer, Members, oneOf, type Read, text } from "./members.js";
+import { assemble, boolean, integer, Members, members, oneOf, type Read, text } from "./members.js";
 import * as Network from "./Network.js";
 import * as Splits from "./Splits.js";
 import * as TokenProgram from "./TokenProgram.js";
@@ -81,7 +81,7 @@ export const idleTimeout: Read<number> = integer(1, MAX_IDLE_TIMEOUT_SECONDS);
  */
 export function fromJson(value: unknown, path = "request"): SessionRequest {
   const json = new Members(value, path);
-  const details = json.required("methodDetails", (member, at) => new Members(member, at));
+  const details = json.required("methodDetails", members);
   const request = assemble<SessionRequest>({
     amount: json.required("amount", Integer.fromDecimal),
     unitType: json.optional("unitType", text),
@@ -137,14 +137,16 @@ export function sameTerms(a: SessionRequest, b: SessionRequest): string | undefi
   return firstDifference(terms(a, resumed), terms(b, resumed));
 }
 
-/** Shares from parsed JSON, every error with its path. */
+/** Shares from parsed JSON: as `Splits.fromJson`, but every error an {InvalidFieldError} with its path. */
 export const distributionSplits: Read<Splits.Split[]> = (value, field) => {
+  const splits = array(value, field).map((entry, i) => shareOf(entry, `${field}[${i}]`));
   try {
-    return Splits.fromJson(value, field);
+    Splits.check(splits);
   } catch (error) {
     if (error instanceof InvalidSplitsError) throw new InvalidFieldError(field, error.message);
     throw error;
   }
+  return splits;
 };
 
 /** Throws {InvalidFieldError} when the channel shares in its own settlements. */
@@ -153,6 +155,14 @@ export function checkNotRecipient(channelId: string, splits: readonly Splits.Spl
     throw new InvalidFieldError(field, "the channel itself is a recipient");
   }
 }
+
+const shareOf: Read<Splits.Split> = (value, field) => {
+  const json = new Members(value, field);
+  return {
+    recipient: json.required("recipient", Base58.address),
+    shareBps: json.required("shareBps", integer(1, Splits.WHOLE_BPS)),
+  };
+};
 
 const rising: Read<number[]> = (value, field) => {
   const options = array(value, field).map((option, i) => idleTimeout(option, `${field}[${i}]`));

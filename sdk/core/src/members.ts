@@ -45,12 +45,15 @@ export class Members {
   }
 }
 
+/** An object, to be read member by member. */
+export const members: Read<Members> = (value, field) => new Members(value, field);
+
 /** Every member of `T` by name; those that `T` may lack can be `undefined`. So none is forgotten. */
 type Listed<T> = { readonly [K in keyof T]-?: Record<never, never> extends Pick<T, K> ? T[K] | undefined : T[K] };
 
 /** A value of `T` out of its members, the undefined ones left out. */
-export function assemble<T extends object>(members: Listed<T>): T {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
+export function assemble<T extends object>(parts: Listed<T>): T {
+  return Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined)) as T;
 }
 
 export const boolean: Read<boolean> = (value, field) => {
