@@ -179,7 +179,7 @@ export class CrossOriginRedirectError extends AgentError {
 }
 
 /** The request has an `Authorization` of its own and the server takes payment only there. */
-export class AuthorizationConflictError extends AgentError {
+export class AuthorizationConflictError extends NotPaidError {
   override readonly code = "authorization-conflict";
 
   constructor(header: string) {

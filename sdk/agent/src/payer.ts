@@ -93,6 +93,8 @@ export interface Payment {
    * present the same credential under the same Idempotency-Key; only then call this.
    */
   lost(): Promise<void>;
+  /** What is wrong with a receipt, beyond what every receipt is checked for; a payer that cannot tell has no opinion. */
+  faultOf?(receipt: Receipt.Receipt): string | undefined;
   /** What became of the money, after `refused`. */
   outcome?(): { readonly fate: Fate; readonly reference?: string | undefined };
 }

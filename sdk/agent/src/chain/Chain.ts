@@ -1,0 +1,142 @@
+// The chain, as the agent reads and writes it: every answer within a time limit, every failure a ChainError.
+import {
+  type AccountInfo,
+  Connection,
+  type ConfirmedSignatureInfo,
+  type PublicKey,
+  SendTransactionError,
+  type SignatureStatus,
+} from "@solana/web3.js";
+import { ChainError } from "../errors.js";
+
+const ANSWER_MS = 15_000;
+
+/** A connection to a URL. Rate limits are failures: web3.js would wait for a minute and print about it. */
+export function connect(rpc: string | Connection): Connection {
+  if (typeof rpc !== "string") return rpc;
+  return new Connection(rpc, { commitment: "confirmed", disableRetryOnRateLimit: true });
+}
+
+/** A blockhash, and a bound on the life of a transaction that names it. */
+export interface Lifetime {
+  readonly blockhash: string;
+  /** No transaction with the blockhash lands above this block height. */
+  readonly lastValidBlockHeight: number;
+  /** A slot at or before the transaction's. */
+  readonly slot: number;
+}
+
+/** Throws {ChainError} for whatever is no answer. */
+export class Chain {
+  readonly connection: Connection;
+
+  constructor(connection: Connection) {
+    this.connection = connection;
+  }
+
+  accounts(keys: readonly PublicKey[]): Promise<readonly (AccountInfo<Buffer> | null)[]> {
+    return ask("getMultipleAccounts", this.connection.getMultipleAccountsInfo([...keys], "confirmed"));
+  }
+
+  rentExemption(bytes: number): Promise<number> {
+    return ask("getMinimumBalanceForRentExemption", this.connection.getMinimumBalanceForRentExemption(bytes));
+  }
+
+  /**
+   * The blockhash to build with: `hint`, when this cluster has it and it is still good, else the newest.
+   *
+   * A hint is never taken on trust. With the blockhash of another cluster a server could make a payment on devnet into
+   * one on mainnet, where the same key may hold money.
+   */
+  async lifetime(hint?: string): Promise<Lifetime> {
+    const [latest, known] = await Promise.all([
+      ask("getLatestBlockhash", this.connection.getLatestBlockhashAndContext("confirmed")),
+      hint === undefined ? false : this.#isKnown(hint),
+    ]);
+    // An older blockhash expires earlier, so the newest one's end bounds both.
+    const { blockhash, lastValidBlockHeight } = latest.value;
+    return { blockhash: known && hint !== undefined ? hint : blockhash, lastValidBlockHeight, slot: latest.context.slot };
+  }
+
+  /** Height and slot of the newest finalized block. */
+  async finalized(): Promise<{ height: number; slot: number }> {
+    const { blockHeight, absoluteSlot } = await ask("getEpochInfo", this.connection.getEpochInfo("finalized"));
+    if (blockHeight === undefined) throw new ChainError("the RPC does not say its block height");
+    return { height: blockHeight, slot: absoluteSlot };
+  }
+
+  /** What the cluster knows of a signature, and the slot as of which it does. */
+  async status(signature: string): Promise<{ slot: number; status: SignatureStatus | null }> {
+    const options = { searchTransactionHistory: true };
+    const { context, value } = await ask(
+      "getSignatureStatuses",
+      this.connection.getSignatureStatuses([signature], options),
+    );
+    return { slot: context.slot, status: value[0] ?? null };
+  }
+
+  /** The newest signatures of transactions that name an address, newest first. */
+  history(address: PublicKey, options: { limit: number; minContextSlot: number }): Promise<ConfirmedSignatureInfo[]> {
+    return ask("getSignaturesForAddress", this.connection.getSignaturesForAddress(address, options, "confirmed"));
+  }
+
+  /** Signatures and error of a confirmed transaction; nothing when it is not there. */
+  async transaction(signature: string): Promise<{ signatures: readonly string[]; err: unknown } | undefined> {
+    const found = await ask(
+      "getTransaction",
+      this.connection.getTransaction(signature, { commitment: "confirmed", maxSupportedTransactionVersion: 0 }),
+    );
+    if (found === null) return undefined;
+    if (found.meta === null) throw new ChainError("the RPC does not say how a transaction ended");
+    return { signatures: found.transaction.signatures, err: found.meta.err };
+  }
+
+  /**
+   * Hands over a signed transaction. What the node's preflight refuses comes back as text; the bytes are out all the
+   * same, and may yet land.
+   */
+  async send(wire: Uint8Array, preflight: boolean): Promise<string | undefined> {
+    const options = { skipPreflight: !preflight, preflightCommitment: "confirmed" as const, maxRetries: 0 };
+    try {
+      await within("sendTransaction", this.connection.sendRawTransaction(wire, options));
+      return undefined;
+    } catch (error) {
+      if (error instanceof SendTransactionError) return error.transactionError.message;
+      throw asChainError("sendTransaction", error);
+    }
+  }
+
+  genesisHash(): Promise<string> {
+    return ask("getGenesisHash", this.connection.getGenesisHash());
+  }
+
+  async #isKnown(blockhash: string): Promise<boolean> {
+    const answer = ask("isBlockhashValid", this.connection.isBlockhashValid(blockhash, { commitment: "processed" }));
+    return (await answer).value;
+  }
+}
+
+async function ask<T>(method: string, answer: Promise<T>): Promise<T> {
+  try {
+    return await within(method, answer);
+  } catch (error) {
+    throw asChainError(method, error);
+  }
+}
+
+async function within<T>(method: string, answer: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new ChainError(`the RPC did not answer ${method} in time`)), ANSWER_MS);
+  });
+  try {
+    return await Promise.race([answer, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Without the node's words: they may hold the URL, and with it an API key. */
+function asChainError(method: string, cause: unknown): ChainError {
+  return cause instanceof ChainError ? cause : new ChainError(`the RPC did not answer ${method}`, { cause });
+}
