@@ -1,0 +1,50 @@
+// From Node's incoming message to a web `Request`, for the adapters of frameworks that are built on it.
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+/** A host that may stand in a URL. What a client sends besides is not trusted further than that. */
+const HOST = /^[A-Za-z0-9._-]+(?::[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?$/;
+
+/** Path and query as they stood in the request line. */
+export function targetOf(message: IncomingMessage & { readonly originalUrl?: string }): string {
+  const url = message.originalUrl ?? message.url ?? "/";
+  if (url.startsWith("/")) return url;
+  // The absolute form is for proxies (RFC 9112, section 3.2.2); its host is as untrusted as the header.
+  const absolute = URL.canParse(url) ? new URL(url) : undefined;
+  return absolute === undefined ? "/" : absolute.pathname + absolute.search;
+}
+
+/** The request, its body the given bytes. */
+export function toRequest(message: IncomingMessage, body: Uint8Array, signal: AbortSignal): Request {
+  const method = message.method ?? "GET";
+  const readable = body.length > 0 && method !== "GET" && method !== "HEAD";
+  const init = { method, headers: headersOf(message), signal };
+  return new Request(urlOf(message), readable ? { ...init, body: Buffer.from(body) } : init);
+}
+
+function urlOf(message: IncomingMessage): string {
+  const scheme = "encrypted" in message.socket && message.socket.encrypted === true ? "https" : "http";
+  const host = message.headers[":authority"] ?? message.headers.host;
+  const origin = `${scheme}://${typeof host === "string" && HOST.test(host) ? host : "localhost"}`;
+  // Put together as text: resolved as a reference, a path that begins with // would name another host.
+  const url = origin + targetOf(message);
+  return URL.canParse(url) ? url : origin;
+}
+
+/** From the raw headers: `message.headers` drops the second of two `Authorization` fields. */
+function headersOf({ rawHeaders }: IncomingMessage): Headers {
+  const headers = new Headers();
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (!name.startsWith(":")) headers.append(name, rawHeaders[i + 1] as string);
+  }
+  return headers;
+}
+
+/** Aborts when the connection closes before the response was sent. */
+export function clientSignal(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once("close", () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
