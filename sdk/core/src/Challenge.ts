@@ -215,6 +215,10 @@ export function parseAll(headers: string | readonly string[]): Challenge[] {
  */
 export function fromJson(value: unknown, path = "challenge"): Challenge {
   const json = object(value, path);
+  const id = match(json, "id", PRINTABLE, path);
+  const realm = match(json, "realm", PRINTABLE, path);
+  const method = match(json, "method", /^[a-z][a-z0-9:_-]*$/, path);
+  const intent = match(json, "intent", /^[A-Za-z0-9-]+$/, path);
   const request = match(json, "request", /^[A-Za-z0-9_-]+={0,2}$/, path);
   requestOf({ request });
   const expires = optional(json, "expires", path);
@@ -228,10 +232,10 @@ export function fromJson(value: unknown, path = "challenge"): Challenge {
   const digest = own(json, "digest") === undefined ? undefined : match(json, "digest", UNBROKEN, path);
   const opaque = own(json, "opaque") === undefined ? undefined : match(json, "opaque", UNBROKEN, path);
   return {
-    id: match(json, "id", PRINTABLE, path),
-    realm: match(json, "realm", PRINTABLE, path),
-    method: match(json, "method", /^[a-z][a-z0-9:_-]*$/, path),
-    intent: match(json, "intent", /^[A-Za-z0-9-]+$/, path),
+    id,
+    realm,
+    method,
+    intent,
     request,
     ...(expires === undefined ? {} : { expires }),
     ...(digest === undefined ? {} : { digest }),
