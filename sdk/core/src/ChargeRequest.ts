@@ -193,14 +193,17 @@ const splitOf: Read<Split> = (value, field) => {
 };
 
 const elgamalKey: Read<string> = (value, field) => {
-  if (typeof value !== "string" || value.length !== 44) throw new InvalidFieldError(field, "not base64 of 32 bytes");
-  try {
-    base64.decode(value);
-  } catch {
-    throw new InvalidFieldError(field, "not base64 of 32 bytes");
-  }
+  if (typeof value !== "string" || !isBase64Of32(value)) throw new InvalidFieldError(field, "not base64 of 32 bytes");
   return value;
 };
+
+function isBase64Of32(value: string): boolean {
+  try {
+    return value.length === 44 && base64.decode(value).length === 32;
+  } catch {
+    return false;
+  }
+}
 
 function checkSol(details: Members, request: ChargeRequest): void {
   for (const key of ["decimals", "tokenProgram"]) details.refuse(key, "must be absent when the currency is sol");

@@ -157,7 +157,7 @@ const refuseBump: Read<void> = (value, field) => {
     const [node, path] = next;
     if (typeof node !== "object" || node === null) continue;
     for (const [key, member] of Object.entries(node)) {
-      const at = `${path}.${key}`;
+      const at = Array.isArray(node) ? `${path}[${key}]` : `${path}.${key}`;
       if (key === "bump") throw new InvalidFieldError(at, "an open carries no bump");
       left.push([member, at]);
     }

@@ -2,6 +2,7 @@
 import { InvalidFieldError } from "./errors.js";
 import * as Jcs from "./Jcs.js";
 import { type JsonObject, type JsonValue, object, own, type UnknownObject } from "./json.js";
+import { hasLoneSurrogate } from "./text.js";
 
 /** Checks one value and gives it its type. Throws {InvalidFieldError} naming `field`. */
 export type Read<T> = (value: unknown, field: string) => T;
@@ -64,7 +65,7 @@ export const boolean: Read<boolean> = (value, field) => {
 /** A string that UTF-8 can hold. */
 export const text: Read<string> = (value, field) => {
   if (typeof value !== "string") throw new InvalidFieldError(field, "not a string");
-  if (/\p{Surrogate}/u.test(value)) throw new InvalidFieldError(field, "not well-formed Unicode");
+  if (hasLoneSurrogate(value)) throw new InvalidFieldError(field, "not well-formed Unicode");
   return value;
 };
 
