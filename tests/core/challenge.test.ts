@@ -2,6 +2,7 @@
 import { Base64Url, Challenge, InvalidFieldError } from "@mppsol/core";
 import { expect } from "chai";
 import fc from "fast-check";
+import { answerOf } from "./support.js";
 import { anyChallenge, anyTerms, damaged, SECRET } from "./wire-arbitraries.js";
 
 const terms: Challenge.Terms = {
@@ -279,13 +280,3 @@ describe("what a challenge says", () => {
     expect(() => Challenge.expired({ expires: "never" }, at)).to.throw(InvalidFieldError, "expires");
   });
 });
-
-/** What `parser` answers; undefined when it throws InvalidFieldError. Anything else goes through. */
-function answerOf<T>(parser: () => T): T | undefined {
-  try {
-    return parser();
-  } catch (error) {
-    if (error instanceof InvalidFieldError) return undefined;
-    throw error;
-  }
-}

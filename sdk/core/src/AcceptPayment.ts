@@ -35,7 +35,9 @@ export function parse(header: string): Range[] {
  * @throws {InvalidFieldError} for what `parse` would not take.
  */
 export function format(ranges: readonly Range[]): string {
-  const header = ranges.map(({ method, intent, q }) => `${method}/${intent}${q === 1 ? "" : `;q=${q}`}`).join(", ");
+  const parts = ranges.map(({ method, intent, q }) => `${method}/${intent}${q === 1 ? "" : `;q=${q}`}`);
+  for (const part of parts) range(part);
+  const header = parts.join(", ");
   parse(header);
   return header;
 }
