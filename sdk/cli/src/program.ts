@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander";
 import type { Context } from "./commands/context.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { localnetCommand } from "./commands/localnet.js";
+import { validateCommand } from "./commands/validate.js";
 import { walletCommand } from "./commands/wallet.js";
 import { CliError, EXIT, type ExitCode } from "./exit.js";
 
@@ -24,7 +25,12 @@ export function program(context: Context): Command {
     .version(VERSION)
     .showHelpAfterError("(--help lists the options)")
     .addHelpText("after", EXIT_CODES);
-  for (const command of [walletCommand(context), inspectCommand(context), localnetCommand(context)]) {
+  for (const command of [
+    walletCommand(context),
+    inspectCommand(context),
+    validateCommand(context),
+    localnetCommand(context),
+  ]) {
     root.addCommand(command);
   }
   configure(root, context);

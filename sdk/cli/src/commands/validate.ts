@@ -1,0 +1,69 @@
+// `mppsol validate`: holds any MPP server against the drafts, and against the chain it says it is paid on.
+import type { Discovery } from "@mppsol/core";
+import { Command } from "commander";
+import { CliError, EXIT, usage } from "../exit.js";
+import { type Cluster, cluster } from "../network.js";
+import { checkRequest } from "../validate/chain.js";
+import { checkChallenge, type Target } from "../validate/challenge.js";
+import { type Check, Checks } from "../validate/checks.js";
+import { checkDiscovery } from "../validate/discovery.js";
+import { type Common, type Context, output, withCluster, withJson, withKeypair } from "./context.js";
+
+interface Options extends Common {
+  readonly method: string;
+  readonly pay?: boolean;
+}
+
+const MARKS: Readonly<Record<Check["outcome"], string>> = { pass: "ok  ", fail: "FAIL", warn: "warn", skip: "skip" };
+
+export function validateCommand(context: Context): Command {
+  return withJson(withCluster(withKeypair(new Command("validate"))))
+    .description(
+      "check an MPP server: discovery, challenges, refusals, and what it asks for on the chain; with --pay also real " +
+        "payments (charge and session) on localnet or devnet",
+    )
+    .argument("<url>", "the paid resource, or the server's root, whose /openapi.json then names the resources")
+    .option("--method <method>", "method of the paid resource", "GET")
+    .option("--pay", "pay for real with the wallet, try a replay, and check the money on the chain; never on mainnet")
+    .action(async (url: string, options: Options) => {
+      if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw usage(`validate: ${url} is not an http(s) URL`);
+      const at = cluster(options);
+      if (options.pay === true && at.network === "mainnet") throw usage("validate: --pay is for localnet and devnet");
+      const out = output(context, options);
+      const checks = new Checks((check) => out.progress(line(check)));
+      await validate(checks, url, options, at);
+      const { all, passed } = checks;
+      const counts = { pass: checks.count("pass"), fail: checks.count("fail"), warn: checks.count("warn") };
+      out.result({ url, passed, ...counts, checks: all.map((check) => ({ ...check })) }, [
+        ...all.map(line),
+        `${counts.pass} passed, ${counts.fail} failed, ${counts.warn} suggested`,
+      ]);
+      if (!passed) throw new CliError("", EXIT.failed, "invalid");
+    });
+}
+
+async function validate(checks: Checks, url: string, options: Options, at: Cluster): Promise<void> {
+  const operations = await checkDiscovery(checks, new URL(url).origin);
+  const targets = choose(url, options.method.toUpperCase(), operations);
+  if (targets.length === 0) {
+    checks.must("paid-resource", "there is a paid resource to look at", false, "name one, as http://host/path");
+  }
+  for (const target of targets) {
+    for (const challenge of await checkChallenge(checks, target)) {
+      if (challenge.method === "solana") await checkRequest(checks, challenge, at);
+    }
+  }
+}
+
+/** The resource that was named; for a bare root, the paid operations that need no parameters. */
+function choose(url: string, method: string, operations: readonly Discovery.PaidOperation[]): Target[] {
+  const { origin, pathname } = new URL(url);
+  if (pathname !== "/" || operations.some(({ path }) => path === "/")) return [{ url, method }];
+  return operations
+    .filter(({ path }) => !path.includes("{"))
+    .map((operation) => ({ url: `${origin}${operation.path}`, method: operation.method }));
+}
+
+function line({ outcome, rule, detail }: Check): string {
+  return `${MARKS[outcome]} ${rule}${detail === undefined || detail === "" ? "" : `: ${detail}`}`;
+}
