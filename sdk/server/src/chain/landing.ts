@@ -3,7 +3,7 @@
 import { Base58 } from "@mppsol/core";
 import type { VersionedTransaction } from "@solana/web3.js";
 import type { Level, Rpc, SignatureAnswer } from "./Rpc.js";
-import { sleep } from "./sleep.js";
+import { sleep, within } from "./sleep.js";
 
 /** A signed transaction that may be on its way: what must be kept before it is broadcast. */
 export interface Broadcast {
@@ -45,6 +45,9 @@ export const MAX_PROCESSING_AGE = 150n;
 /** How far apart two nodes may be, in blocks, when the validity of somebody else's blockhash is bounded. */
 const NODE_SKEW = 50n;
 
+/** How much longer than the budget a look may take. */
+const LAST_LOOK_MS = 5_000;
+
 /** Time between looks at whether it can never land: costs two requests each. */
 const EXPIRY_CHECK_MS = 5_000;
 
@@ -84,13 +87,18 @@ export async function land(rpc: Rpc, broadcast: Broadcast, options: LandOptions 
     const now = performance.now();
     if (options.broadcast !== false && now - sentAt >= rebroadcastMs) {
       sentAt = now;
-      await rpc.send(broadcast.wire).catch(onError);
+      // A node that takes its time must not keep us from looking.
+      await within(rpc.send(broadcast.wire).catch(onError), pollMs);
     }
     // Whether it can never land is not worth asking at once, but must be asked before giving up.
-    const last = performance.now() - started >= budgetMs;
+    const elapsed = performance.now() - started;
+    const last = elapsed >= budgetMs;
     const thorough = last || now - checkedAt >= EXPIRY_CHECK_MS;
     if (thorough) checkedAt = now;
-    const fate = await look(rpc, broadcast, options, thorough).catch(onError);
+    const fate = await within(
+      look(rpc, broadcast, options, thorough).catch(onError),
+      budgetMs + LAST_LOOK_MS - elapsed,
+    );
     if (fate !== undefined && fate.kind !== "pending") return fate;
     if (last) return { kind: "pending" };
     await sleep(pollMs);

@@ -1,0 +1,106 @@
+// The key that pays fees for payers: what it is ready to pay, and whether it can.
+import { RefusedError } from "@mppsol/core";
+import type { Rpc } from "../chain/Rpc.js";
+import { signerAddress, type TransactionSigner } from "../chain/signer.js";
+
+export interface SponsorOptions {
+  /** Keep it apart from the key that is paid and from any that signs vouchers. */
+  readonly signer: TransactionSigner;
+  /** Lamports of priority fee for one charge. Default 2,000; at most 20,000. */
+  readonly maxPriorityLamports?: bigint;
+  /** Lamports for one charge in all, rent of token accounts included. Default: no further limit. */
+  readonly maxLamports?: bigint;
+  /** Lamports below which challenges leave the fee to the payer. Default 5,000,000. */
+  readonly minimumBalance?: bigint;
+  /** Asked before each co-signature: rate limits and budgets go here. False: `sponsorship-denied`. */
+  readonly authorize?: (expense: Expense) => boolean | Promise<boolean>;
+}
+
+/** What a co-signature commits the sponsor to. */
+export interface Expense {
+  /** Base58. */
+  readonly payer: string;
+  /** At most. */
+  readonly lamports: bigint;
+  readonly challengeId: string;
+}
+
+const HIGHEST_PRIORITY = 20_000n;
+
+/** Lamports that an account without data must keep. */
+const RENT_EXEMPT = 890_880n;
+
+/** How long a balance is believed when challenges are made. */
+const BALANCE_TTL_MS = 10_000;
+
+export class Sponsor {
+  readonly address: string;
+  readonly signer: TransactionSigner;
+  readonly maxPriorityLamports: bigint;
+  readonly maxLamports: bigint | undefined;
+  readonly #authorize: NonNullable<SponsorOptions["authorize"]>;
+  readonly #minimum: bigint;
+  readonly #rpc: Rpc;
+  readonly #now: () => number;
+  /** Lamports that co-signed transactions under way may cost. */
+  #committed = 0n;
+  #believed: { readonly available: Promise<boolean>; readonly until: number } | undefined;
+
+  /** @throws {RangeError} for a priority fee that no charge is worth. */
+  constructor(options: SponsorOptions, rpc: Rpc, now: () => number) {
+    const { maxPriorityLamports = 2_000n } = options;
+    if (maxPriorityLamports < 0n || maxPriorityLamports > HIGHEST_PRIORITY) {
+      throw new RangeError(`maxPriorityLamports is not from 0 to ${HIGHEST_PRIORITY}`);
+    }
+    this.signer = options.signer;
+    this.address = signerAddress(options.signer, "sponsor.signer.publicKey");
+    this.maxPriorityLamports = maxPriorityLamports;
+    this.maxLamports = options.maxLamports;
+    this.#minimum = options.minimumBalance ?? 5_000_000n;
+    this.#authorize = options.authorize ?? (() => true);
+    this.#rpc = rpc;
+    this.#now = now;
+  }
+
+  /** Whether a fresh challenge may promise that the fee is paid. While no node answers, what was known last. */
+  isAvailable(): Promise<boolean> {
+    if (this.#believed === undefined || this.#now() >= this.#believed.until) {
+      const before = this.#believed?.available ?? Promise.resolve(true);
+      this.#believe(
+        this.#rpc.balance(this.address).then(
+          (balance) => balance >= this.#minimum,
+          () => before,
+        ),
+      );
+    }
+    return this.#believed!.available;
+  }
+
+  /**
+   * Sets the lamports of one charge aside; returns what ends that.
+   * @throws {RefusedError} `sponsor-exhausted` when they are not there (challenges leave the fee to the payer from now
+   * on), `sponsorship-denied`.
+   * @throws {RpcError}
+   */
+  async commit(expense: Expense): Promise<() => void> {
+    if (!(await this.#authorize(expense))) throw new RefusedError("sponsorship-denied");
+    const balance = await this.#rpc.balance(this.address);
+    if (balance < this.#committed + expense.lamports + RENT_EXEMPT) throw this.exhausted();
+    this.#committed += expense.lamports;
+    let open = true;
+    return () => {
+      if (open) this.#committed -= expense.lamports;
+      open = false;
+    };
+  }
+
+  /** The refusal of a charge that the sponsor cannot pay for. */
+  exhausted(): RefusedError {
+    this.#believe(Promise.resolve(false));
+    return new RefusedError("sponsor-exhausted");
+  }
+
+  #believe(available: Promise<boolean>): void {
+    this.#believed = { available, until: this.#now() + BALANCE_TTL_MS };
+  }
+}

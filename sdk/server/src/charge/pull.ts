@@ -1,0 +1,243 @@
+// Pull mode: the payer hands over a signed transaction; the server checks it, signs in its own place, and lands it.
+// The store remembers every step before the next one is taken, so that after a crash anywhere the same credential, or a
+// reconciler, goes on from there.
+import { type ChargeRequest, Refusal, RefusedError } from "@mppsol/core";
+import { PublicKey } from "@solana/web3.js";
+import { type Broadcast, broadcastOf, land, lastValidBound } from "../chain/landing.js";
+import { addSignature } from "../chain/signer.js";
+import { sleep } from "../chain/sleep.js";
+import { verifySignature } from "../chain/verify.js";
+import { StoreConflictError } from "../stores/errors.js";
+import type { Charge } from "../stores/Store.js";
+import { totalOf } from "./cost.js";
+import { assetOfRequest, type Desk, orUnavailable } from "./desk.js";
+import { Flights } from "./Flights.js";
+import { conclude } from "./outcome.js";
+import { type Approved, approve } from "./policy.js";
+import { type PaymentTransaction, readTransaction } from "./readTransaction.js";
+import type { Settled } from "./Settlement.js";
+import type { Sponsor } from "./Sponsor.js";
+
+/** A transaction that was handed over, and what for. */
+export interface Pulled {
+  readonly challengeId: string;
+  readonly request: ChargeRequest.ChargeRequest;
+  readonly payment: PaymentTransaction;
+}
+
+/** How often a blockhash that a lagging node does not know is tried again. */
+const BLOCKHASH_TRIES = 3;
+const BLOCKHASH_PAUSE_MS = 400;
+
+export class Pull {
+  readonly #desk: Desk;
+  readonly #requireMemo: boolean;
+  readonly #flights = new Flights<Settled>();
+
+  constructor(desk: Desk, requireMemo: boolean) {
+    this.#desk = desk;
+    this.#requireMemo = requireMemo;
+  }
+
+  /** The charge of these wire bytes, whoever has signed them so far; `undefined` when it is not known. */
+  async known(wire: Uint8Array): Promise<Charge | undefined> {
+    return this.#desk.charges.get(readTransaction(wire).key);
+  }
+
+  /** @throws as `Settlement.settle`. */
+  async settle(challengeId: string, request: ChargeRequest.ChargeRequest, wire: Uint8Array): Promise<Settled> {
+    const pulled = { challengeId, request, payment: readTransaction(wire) };
+    checkSignatures(pulled);
+    const charge = await orUnavailable(() => this.#claim(pulled));
+    if (charge.challengeId !== challengeId) throw new RefusedError("signature-consumed");
+    return this.#flights.join(charge.key, () => this.#work(pulled));
+  }
+
+  /** The charge of this message, now at the latest. Nothing is tried, signed or sent before it is in the store. */
+  async #claim(pulled: Pulled): Promise<Charge> {
+    const { charges, now } = this.#desk;
+    const { challengeId, request, payment } = pulled;
+    const known = await charges.get(payment.key);
+    if (known !== undefined) return known;
+    const { payer, cost } = await this.#approve(pulled);
+    const result = await charges.claim(
+      {
+        key: payment.key,
+        challengeId,
+        state: "received",
+        payer,
+        recipient: request.recipient,
+        currency: request.currency,
+        amount: request.amount,
+        sponsored: request.feePayer ? totalOf(cost) : 0n,
+      },
+      now(),
+    );
+    if (!result.claimed && result.by === "challenge") throw new RefusedError("challenge-used");
+    return result.charge;
+  }
+
+  async #approve({ request, payment }: Pulled): Promise<Approved> {
+    const { rpc } = this.#desk;
+    const asset = await assetOfRequest(this.#desk, request);
+    const sponsor = this.#sponsorOf(request);
+    const creates = sponsor !== undefined && request.splits.some((split) => split.ataCreationRequired === true);
+    return approve(payment, {
+      request,
+      token: asset.token,
+      requireMemo: this.#requireMemo,
+      sponsor: sponsor && {
+        address: sponsor.address,
+        maxPriorityLamports: sponsor.maxPriorityLamports,
+        maxLamports: sponsor.maxLamports,
+        rentPerAccount: creates ? await rpc.rentExemption(asset.accountSize!) : 0n,
+      },
+    });
+  }
+
+  /** Takes one step after the other, from wherever the charge is. */
+  async #work(pulled: Pulled): Promise<Settled> {
+    const done: (() => void)[] = [];
+    try {
+      for (;;) {
+        const charge = await orUnavailable(() => this.#read(pulled.payment.key));
+        switch (charge.state) {
+          case "received":
+            await orUnavailable(() => this.#sign(charge, pulled, done));
+            break;
+          case "signed":
+          case "sent":
+          case "unknown":
+            if (!(await this.#land(charge))) return { kind: "pending", signature: charge.signature! };
+            break;
+          default:
+            return settledOf(charge);
+        }
+      }
+    } finally {
+      for (const end of done) end();
+    }
+  }
+
+  async #read(key: string): Promise<Charge> {
+    const charge = await this.#desk.charges.get(key);
+    if (charge === undefined) throw new RefusedError("internal-error");
+    return charge;
+  }
+
+  /**
+   * Tries the transaction, signs it where the server pays the fee, and keeps it. The draft signs before it simulates; this
+   * order lets nobody have a co-signed transaction that would fail.
+   */
+  async #sign(charge: Charge, pulled: Pulled, done: (() => void)[]): Promise<void> {
+    const { rpc, charges, now } = this.#desk;
+    const { transaction } = pulled.payment;
+    const sponsor = this.#sponsorOf(pulled.request);
+    try {
+      const { payer, cost } = await this.#approve(pulled);
+      await this.#try(pulled.payment, sponsor);
+      if (sponsor !== undefined) {
+        const { challengeId } = pulled;
+        done.push(await sponsor.commit({ payer, lamports: totalOf(cost), challengeId }));
+        await addSignature(transaction, sponsor.signer);
+      }
+      const { signature, wire, lastValidBlockHeight } = broadcastOf(transaction, await lastValidBound(rpc));
+      const kept = { signature, wire: Buffer.from(wire).toString("base64"), lastValidBlockHeight };
+      // Whoever else works on this charge has the same bytes, and one of us goes on.
+      await charges.advance(charge.key, ["received"], "signed", kept, now());
+    } catch (error) {
+      const refused = error instanceof StoreConflictError ? new RefusedError("signature-consumed") : error;
+      if (!(refused instanceof RefusedError)) throw refused;
+      const rejected = await charges.advance(charge.key, ["received"], "rejected", { reason: refused.code }, now());
+      // Somebody else may have found it good, and gone on.
+      if (rejected !== undefined) throw refused;
+    }
+  }
+
+  async #try({ transaction }: PaymentTransaction, sponsor: Sponsor | undefined): Promise<void> {
+    const { rpc } = this.#desk;
+    for (let tries = 1; ; tries++) {
+      const { err, logs } = await rpc.simulate(transaction);
+      if (err === null) return;
+      if (err === "BlockhashNotFound") {
+        if (tries >= BLOCKHASH_TRIES) throw new RefusedError("transaction-expired");
+        await sleep(BLOCKHASH_PAUSE_MS);
+        continue;
+      }
+      if (err === "InsufficientFundsForFee" && sponsor !== undefined) throw sponsor.exhausted();
+      const last = logs.findLast((line) => line.startsWith("Program log: "))?.slice(13);
+      const reason = last === undefined ? JSON.stringify(err) : `${JSON.stringify(err)}, ${last}`;
+      throw new RefusedError(
+        "simulation-failed",
+        `The transaction would fail and was not sent: ${reason.slice(0, 300)}`,
+      );
+    }
+  }
+
+  /** Broadcasts and looks. True when the store knows more than before, false while the fate is open. */
+  async #land(charge: Charge): Promise<boolean> {
+    const { rpc, charges, now, landing, onError } = this.#desk;
+    // From here on the transaction may be on its way: no fault of ours may read as a refusal.
+    try {
+      const broadcast: Broadcast = {
+        signature: charge.signature!,
+        wire: Buffer.from(charge.wire!, "base64"),
+        lastValidBlockHeight: charge.lastValidBlockHeight!,
+      };
+      if (charge.state === "signed") await charges.advance(charge.key, ["signed"], "sent", {}, now());
+      const deadline = performance.now() + (landing.budgetMs ?? 30_000);
+      const fate = await land(rpc, broadcast, { ...landing, onError });
+      for (;;) {
+        const concluded = await conclude(this.#desk, charge, fate).catch(onError);
+        if (concluded !== undefined) return true;
+        if (fate.kind === "pending" || performance.now() >= deadline) break;
+        await sleep(landing.pollMs ?? 500);
+      }
+      await charges.advance(charge.key, ["signed", "sent"], "unknown", {}, now());
+    } catch (error) {
+      onError(error);
+    }
+    return false;
+  }
+
+  #sponsorOf(request: ChargeRequest.ChargeRequest): Sponsor | undefined {
+    if (!request.feePayer) return undefined;
+    const { sponsor } = this.#desk;
+    if (sponsor?.address !== request.feePayerKey) throw new RefusedError("challenge-mismatch");
+    return sponsor;
+  }
+}
+
+/**
+ * What a charge came to.
+ * @throws {RefusedError} for one that did not pay.
+ */
+export function settledOf({ state, signature, payer, updatedAt, reason }: Charge): Settled {
+  switch (state) {
+    case "confirmed":
+    case "finalized":
+      return { kind: "paid", signature: signature!, payer, at: updatedAt };
+    case "expired":
+      throw new RefusedError("transaction-expired");
+    case "rejected":
+      throw new RefusedError(isCode(reason) ? reason : "transaction-failed");
+    case "received":
+      throw new RefusedError("unavailable");
+    default:
+      return { kind: "pending", signature: signature! };
+  }
+}
+
+function isCode(reason: string | undefined): reason is Refusal.Code {
+  return reason !== undefined && Object.hasOwn(Refusal.TABLE, reason);
+}
+
+/** Everybody but the server has signed. Checked here, so that forgeries cost no node anything. */
+function checkSignatures({ payment, request }: Pulled): void {
+  const { transaction, message, signers } = payment;
+  signers.forEach((signer, place) => {
+    if (request.feePayer && signer === request.feePayerKey) return;
+    const sound = verifySignature(message, transaction.signatures[place]!, new PublicKey(signer).toBytes());
+    if (!sound) throw new RefusedError("signature-invalid");
+  });
+}
