@@ -60,4 +60,3 @@ export function pendingProblem(signature: string, requestId: string): JsonObject
     signature,
   };
 }
-

@@ -28,6 +28,9 @@ export function readable<T>(read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof InvalidFieldError)) throw error;
-    throw new RefusedError("malformed-credential", `The credential cannot be read: ${error.field} is ${error.problem}.`);
+    throw new RefusedError(
+      "malformed-credential",
+      `The credential cannot be read: ${error.field} is ${error.problem}.`,
+    );
   }
 }

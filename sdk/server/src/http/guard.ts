@@ -9,8 +9,8 @@ import type { Gate } from "./gate.js";
 import type { InFlight } from "./in-flight.js";
 import type { ErrorContext, Observer } from "./observer.js";
 import { PaidRequest } from "./paid-request.js";
-import { prefersHtml, refuse } from "./refuse.js";
 import { refusalOf } from "./refusal.js";
+import { prefersHtml, refuse } from "./refuse.js";
 
 /** What a handler gets besides its request. */
 export interface HandlerContext {

@@ -24,6 +24,8 @@ export interface PaidRequestOptions {
   readonly refuse: (error: unknown, during: ErrorContext["during"], retryable: boolean) => Promise<Response>;
 }
 
+const NOTHING = new Uint8Array(0);
+
 /** Exactly one of `respond` and `fail` is to be called, once. */
 export class PaidRequest {
   readonly payment: Payment;
@@ -46,8 +48,11 @@ export class PaidRequest {
   async respond(response: Response): Promise<Response> {
     this.#answerOnce();
     if (response.status >= 500) return this.#undelivered(response);
-    if (response.body === null || this.#options.call.context.method === "HEAD") {
-      return this.#deliver(response, new Uint8Array(0));
+    if (response.body === null) return this.#deliver(response, NOTHING);
+    if (this.#options.call.context.method === "HEAD") {
+      // Whoever writes it need not wait for a reader.
+      response.body.cancel().catch(() => undefined);
+      return this.#deliver(response, NOTHING);
     }
     const reader = response.body.getReader();
     if (isStreamed(response)) return this.#stream(response, [], reader);
@@ -103,11 +108,7 @@ export class PaidRequest {
     }
   }
 
-  #stream(
-    response: Response,
-    first: readonly Uint8Array[],
-    reader: ReadableStreamDefaultReader<Uint8Array>,
-  ): Response {
+  #stream(response: Response, first: readonly Uint8Array[], reader: ReadableStreamDefaultReader<Uint8Array>): Response {
     const { grant, signal } = this.#options;
     const { status, statusText } = response;
     const headers = new Headers(response.headers);
@@ -196,4 +197,3 @@ export class PaidRequest {
     this.#options.inFlight.delete(this);
   }
 }
-

@@ -17,7 +17,11 @@ const RETRY_AFTER: Readonly<Record<number, number>> = { 409: 1, 503: 5 };
 export function refuse({ refusal, requestId, challenges, members = {} }: Refused): Response {
   const { status } = refusal;
   const challengeId = challenges[0]?.id;
-  const problem = Problem.from(refusal, { ...members, requestId, ...(challengeId === undefined ? {} : { challengeId }) });
+  const problem = Problem.from(refusal, {
+    ...members,
+    requestId,
+    ...(challengeId === undefined ? {} : { challengeId }),
+  });
   const headers = new Headers({ "Content-Type": Problem.CONTENT_TYPE, "Cache-Control": "no-store" });
   for (const challenge of challenges) headers.append("WWW-Authenticate", Challenge.format(challenge));
   const retryAfter = retrySeconds(refusal);
