@@ -20,7 +20,11 @@ export interface Context {
   /** An authorization that was neither cancelled nor, if a spend, committed; also one of an earlier process. */
   recall(id: string): Promise<Authorization | undefined>;
   /** The agent's paying fetch, held to one way to pay when `intent` says so. */
-  readonly fetch: (input: string | URL | Request, init?: RequestInit, intent?: "charge" | "session") => Promise<Response>;
+  readonly fetch: (
+    input: string | URL | Request,
+    init?: RequestInit,
+    intent?: "charge" | "session",
+  ) => Promise<Response>;
   /** An errand to the server of `url` that no request asked for: to close a session. */
   errand(url: string, signal?: AbortSignal): Errand;
   /** The most micro-lamports for a compute unit, when the caller said; else the payer's own choice. */

@@ -77,8 +77,8 @@ export type ChallengeFault =
   | "fee-payer"
   | "decimals"
   | "token-program"
+  | "recipient"
   | "recipient-account"
-  | "push-sponsored"
   | "too-large";
 
 /** The challenge breaks a rule that a client has to hold it to. */
@@ -250,6 +250,19 @@ export class PaymentRefusedError extends AgentError {
     this.fate = outcome.fate;
     this.reference = outcome.reference;
     this.response = response;
+  }
+}
+
+/** A payment that the agent sent itself did not go through. While `fate` is "unknown" the amount stays counted. */
+export class PaymentFailedError extends AgentError {
+  override readonly code = "payment-failed";
+  readonly signature: string;
+  readonly fate: Exclude<Fate, "paid">;
+
+  constructor(signature: string, fate: Exclude<Fate, "paid">, why: string) {
+    super(`the payment did not go through: ${why}`);
+    this.signature = signature;
+    this.fate = fate;
   }
 }
 

@@ -36,7 +36,10 @@ export interface FetchOptions {
   /** "check": a receipt that does not fit is left out. "require": it, or none, is an error. */
   readonly receipts: "check" | "require";
   /** Sets the amount aside; throws unless the budget and the policy allow it. */
-  authorize(payment: Intended, server: { readonly url: string; readonly signal: AbortSignal | undefined }): Promise<Authorization>;
+  authorize(
+    payment: Intended,
+    server: { readonly url: string; readonly signal: AbortSignal | undefined },
+  ): Promise<Authorization>;
   /** Throws when the agent takes no more requests. */
   checkOpen(): void;
 }

@@ -11,8 +11,8 @@ import {
   RecipientNotAllowedError,
 } from "./errors.js";
 import { type HttpPolicy, isLoopback, requireSecure } from "./origin.js";
-import type { Intended } from "./payer.js";
 import type { Outgoing } from "./outgoing.js";
+import type { Intended } from "./payer.js";
 
 /** Lists of what may be paid. A list that is left out allows everything, an empty one nothing. */
 export interface Allow {
@@ -103,7 +103,10 @@ export class Policy {
   #checkRealm(realm: string, url: string): void {
     if (this.#realms.has(realm) || isLoopback(url)) return;
     const { host, hostname } = new URL(url);
-    const named = realm.toLowerCase().replace(/^https?:\/\//, "").replace(/[/:].*$/, "");
+    const named = realm
+      .toLowerCase()
+      .replace(/^https?:\/\//, "")
+      .replace(/[/:].*$/, "");
     if (!/^(?:[a-z0-9-]+\.)+[a-z]{2,}$/.test(named)) return;
     if (named === hostname || hostname.endsWith(`.${named}`) || named.endsWith(`.${hostname}`)) return;
     throw new ChallengeRefusedError("realm", `${host} sent a challenge of ${named}`);

@@ -33,9 +33,9 @@ export interface WalletLike {
 /** A signer of @solana/kit: one that returns signatures (not one that sends, or that changes what it signs). */
 export interface KitSigner {
   readonly address: string;
-  signMessages(messages: readonly { readonly content: Uint8Array; readonly signatures: object }[]): Promise<
-    readonly object[]
-  >;
+  signMessages(
+    messages: readonly { readonly content: Uint8Array; readonly signatures: object }[],
+  ): Promise<readonly object[]>;
   signTransactions(transactions: readonly object[]): Promise<readonly object[]>;
 }
 

@@ -5,7 +5,7 @@ import type { Authorization, Intended } from "../payer.js";
 import type { AgentStore } from "../store.js";
 import { type Account, Book } from "./book.js";
 import { Coalesced } from "./coalesced.js";
-import { type BudgetLimits, readLimits } from "./limits.js";
+import type { AssetLimits } from "./limits.js";
 import { formatState, parseState } from "./state.js";
 
 const KEY = "budget";
@@ -28,13 +28,17 @@ export class Budget {
 
   /**
    * The budget as the store has it.
+   * @param limits as `readLimits` returns them.
    * @param store without one, the books are as old as this object.
-   * @throws {OptionError} {StoreError}
+   * @throws {StoreError}
    */
-  static async open(limits: BudgetLimits, store: AgentStore | undefined, now: Now): Promise<Budget> {
-    const read = readLimits(limits);
+  static async open(
+    limits: ReadonlyMap<string, AssetLimits>,
+    store: AgentStore | undefined,
+    now: Now,
+  ): Promise<Budget> {
     const text = await store?.get(KEY);
-    return new Budget(new Book(read, text === undefined ? undefined : parseState(text)), store, now);
+    return new Budget(new Book(limits, text === undefined ? undefined : parseState(text)), store, now);
   }
 
   /**

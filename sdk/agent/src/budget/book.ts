@@ -110,7 +110,9 @@ export class Book {
       open: [...this.#open.values()],
       totals: [...this.#totals],
       days: [...this.#days].flatMap(([asset, hosts]) =>
-        [...hosts].flatMap(([host, window]) => (window.sum(now) === 0n ? [] : [[asset, host, window.buckets()] as const])),
+        [...hosts].flatMap(([host, window]) =>
+          window.sum(now) === 0n ? [] : [[asset, host, window.buckets()] as const],
+        ),
       ),
     };
   }

@@ -58,7 +58,7 @@ export function readLimits(limits: BudgetLimits): ReadonlyMap<string, AssetLimit
 export function depositLimit(limits: AssetLimits): bigint | undefined {
   if (limits.deposit !== undefined) return limits.deposit;
   const sums = [limits.perHost, limits.perDay, limits.total].filter((limit) => limit !== undefined);
-  return sums.length === 0 ? undefined : sums.reduce((least, limit) => (limit < least ? limit : least));
+  return sums.sort((a, b) => (a < b ? -1 : 1))[0];
 }
 
 function checkAsset(asset: string): void {

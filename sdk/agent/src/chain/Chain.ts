@@ -1,8 +1,8 @@
 // The chain, as the agent reads and writes it: every answer within a time limit, every failure a ChainError.
 import {
   type AccountInfo,
-  Connection,
   type ConfirmedSignatureInfo,
+  Connection,
   type PublicKey,
   SendTransactionError,
   type SignatureStatus,
@@ -55,7 +55,11 @@ export class Chain {
     ]);
     // An older blockhash expires earlier, so the newest one's end bounds both.
     const { blockhash, lastValidBlockHeight } = latest.value;
-    return { blockhash: known && hint !== undefined ? hint : blockhash, lastValidBlockHeight, slot: latest.context.slot };
+    return {
+      blockhash: known && hint !== undefined ? hint : blockhash,
+      lastValidBlockHeight,
+      slot: latest.context.slot,
+    };
   }
 
   /** Height and slot of the newest finalized block. */

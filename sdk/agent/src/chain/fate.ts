@@ -75,4 +75,3 @@ function landed(reference: string, err: unknown, finalized: boolean): Found {
   if (err === null) return { fate: "paid", reference };
   return finalized ? { fate: "not-paid", reference, failed: true } : { fate: "unknown" };
 }
-

@@ -1,0 +1,225 @@
+// An agent: a wallet, what it may spend, and a fetch that pays.
+import { Network } from "@mppsol/core";
+import type { Connection } from "@solana/web3.js";
+import { Budget } from "./budget/Budget.js";
+import type { Account } from "./budget/book.js";
+import { type AssetLimits, type BudgetLimits, readLimits } from "./budget/limits.js";
+import { Chain, connect } from "./chain/Chain.js";
+import { clusterCheck } from "./chain/cluster.js";
+import { ChargePayer } from "./charge/ChargePayer.js";
+import type { ChargeOptions } from "./charge/options.js";
+import { type Now, ServerClocks } from "./clock.js";
+import type { Context, Fetch } from "./context.js";
+import { AgentClosedError, BudgetExceededError, ConfirmDeclinedError, OptionError } from "./errors.js";
+import { errandTo, type FetchOptions, payingFetch } from "./fetch.js";
+import { fileStore } from "./fileStore.js";
+import { type HttpPolicy, hostOf } from "./origin.js";
+import type { Authorization, Intended, Payer, Progress } from "./payer.js";
+import { type Allow, Policy } from "./policy.js";
+import { type SignerLike, toSigner } from "./signers.js";
+import { type AgentStore, memoryStore } from "./store.js";
+
+/** What `confirm` is asked about. Amounts in base units of `asset`. */
+export interface Confirmation extends Intended {
+  /** URL of the request that is to be paid for. */
+  readonly url: string;
+}
+
+export interface AgentOptions {
+  /** The wallet: the path of a keypair file, a `Keypair`, a signer of @solana/kit, or any wallet that signs. */
+  readonly signer: SignerLike;
+  /** The RPC, by URL or as a connection of web3.js. It must be of `network`. */
+  readonly rpc: string | Connection;
+  readonly network: Network.Network;
+  /** What may be spent, by asset; an asset without an entry is not paid with. */
+  readonly budget: BudgetLimits;
+  /** Where the budget's books and the sessions outlive the process: a folder, or a store. Default: nowhere. */
+  readonly store?: string | AgentStore;
+  /** Lists of hosts, recipients and mints that may be paid. */
+  readonly allow?: Allow;
+  /** Asked before a payment above its asset's `confirmAbove`; before every one of an asset that has no such threshold. */
+  readonly confirm?: (payment: Confirmation) => boolean | Promise<boolean>;
+  /** Told how payments go on. What it throws is dropped. */
+  readonly onProgress?: (event: Progress) => void;
+  /** Told what is wrong but stops nothing, as a keypair file that others can read. Default: `process.emitWarning`. */
+  readonly onWarning?: (message: string) => void;
+  /** Which way to pay to take where a server offers both. Default: the one that the server names first. */
+  readonly prefer?: "charge" | "session";
+  readonly charge?: ChargeOptions;
+  /** "check", the default: a receipt that is not of the payment is left out. "require": it, or none, is an error. */
+  readonly receipts?: "check" | "require";
+  /** Milliseconds to wait for a payment that the server has taken and is not sure of. Default 120,000. */
+  readonly settleTimeoutMs?: number;
+  /** Where payment over plain http is good enough. Default: "loopback". */
+  readonly http?: HttpPolicy;
+  /** Realms that name another host than the one that asks, and are right all the same. */
+  readonly realms?: readonly string[];
+  /** Sends the requests. Default: the global `fetch`, as it is now. */
+  readonly fetch?: Fetch;
+  /** The time, milliseconds since 1970. Default: `Date.now`. */
+  readonly now?: Now;
+}
+
+export interface Agent {
+  /** The wallet's address, base58. */
+  readonly address: string;
+  /**
+   * `fetch`, and where a server wants to be paid for an answer, it is paid: at most once a call. Needs no `this`, so it
+   * can stand in for `globalThis.fetch`. Rejects as `fetch` does, and with {AgentError}s.
+   */
+  readonly fetch: Fetch;
+  /** The same agent, wallet and budget over another transport: a `fetch` that pays for what `transport` brings. */
+  over(transport: Fetch): Fetch;
+  /** What was spent of an asset: `sol`, a mint, or `fees`. */
+  spending(asset: string): Promise<Account>;
+  /** Looks up on chain what became of payments whose fate is open, and corrects the books. */
+  reconcile(): Promise<void>;
+  /** Closes the sessions and the store. Requests from now on are refused with {AgentClosedError}. */
+  close(): Promise<void>;
+}
+
+/**
+ * Makes an agent. Nothing is asked of the chain or the store before the first payment.
+ * @throws {OptionError} for options that cannot be right.
+ */
+export function createAgent(options: AgentOptions): Agent {
+  const { now = Date.now, fetch: transport = globalThis.fetch } = options;
+  const signer = toSigner(options.signer, options.onWarning ?? ((message) => process.emitWarning(message)));
+  const network = readNetwork(options.network);
+  const connection = connect(options.rpc);
+  const kept = typeof options.store === "string" ? fileStore(options.store) : options.store;
+  const gate = new Gate(options, network, connection, kept);
+  let closed = false;
+
+  const fetchOptions: FetchOptions = {
+    transport,
+    payers: [],
+    prefer: options.prefer !== undefined,
+    policy: gate.policy,
+    clocks: new ServerClocks(now),
+    now,
+    settleTimeoutMs: options.settleTimeoutMs ?? 120_000,
+    receipts: options.receipts ?? "check",
+    authorize: (payment, server) => gate.authorize(payment, server.url),
+    checkOpen: () => {
+      if (closed) throw new AgentClosedError();
+    },
+  };
+  const context: Context = {
+    signer,
+    connection,
+    network,
+    store: kept ?? memoryStore(),
+    now,
+    progress: (event) => tell(options.onProgress, event),
+    recall: async (id) => (await gate.budget()).recall(id),
+    fetch: (input, init, intent) => paying(input, init, intent),
+    errand: (url, signal) => errandTo(fetchOptions, url, signal),
+    computeUnitPrice: options.charge?.computeUnitPrice,
+  };
+  const charges = new ChargePayer(context, options.charge ?? {});
+  gate.onExceeded = () => charges.reconcile();
+  const payers: readonly Payer[] = [charges];
+  const paying = payingFetch({ ...fetchOptions, payers });
+
+  return {
+    address: signer.publicKey.toBase58(),
+    fetch: (input, init) => paying(input, init),
+    over: (other) => {
+      const through = payingFetch({ ...fetchOptions, payers, transport: other });
+      return (input, init) => through(input, init);
+    },
+    spending: async (asset) => (await gate.budget()).account(asset),
+    reconcile: () => charges.reconcile(),
+    close: async () => {
+      if (closed) return;
+      closed = true;
+      await gate.close();
+    },
+  };
+}
+
+/** Everything that a payment has to get past before it is made. */
+class Gate {
+  readonly policy: Policy;
+  /** What may free some of the budget. */
+  onExceeded: () => Promise<void> = async () => {};
+  readonly #options: AgentOptions;
+  readonly #limits: ReadonlyMap<string, AssetLimits>;
+  readonly #checkCluster: () => Promise<void>;
+  readonly #store: AgentStore | undefined;
+  #budget: Promise<Budget> | undefined;
+
+  constructor(options: AgentOptions, network: Network.Network, connection: Connection, store: AgentStore | undefined) {
+    const { allow, http, realms } = options;
+    this.policy = new Policy({ network, allow, http, realms });
+    this.#options = options;
+    this.#limits = readLimits(options.budget);
+    this.#checkCluster = clusterCheck(new Chain(connection), network);
+    this.#store = store;
+  }
+
+  /** The books, opened at the first use. */
+  budget(): Promise<Budget> {
+    this.#budget ??= Budget.open(this.#limits, this.#store, this.#options.now ?? Date.now).catch((error: unknown) => {
+      this.#budget = undefined;
+      throw error;
+    });
+    return this.#budget;
+  }
+
+  async authorize(payment: Intended, url: string): Promise<Authorization> {
+    this.policy.checkServer(url);
+    this.policy.checkPayment(payment);
+    await this.#checkCluster();
+    const authorization = await this.#reserve(payment, hostOf(url));
+    try {
+      // The amount is set aside while somebody makes up their mind.
+      await this.#confirm({ ...payment, url });
+    } catch (error) {
+      authorization.cancel();
+      throw error;
+    }
+    return authorization;
+  }
+
+  async close(): Promise<void> {
+    const budget = await this.#budget?.catch(() => undefined); // never opened
+    await budget?.flush();
+    await this.#store?.close();
+  }
+
+  async #reserve(payment: Intended, host: string): Promise<Authorization> {
+    const budget = await this.budget();
+    try {
+      return await budget.reserve(payment, host);
+    } catch (error) {
+      if (!(error instanceof BudgetExceededError)) throw error;
+      await this.onExceeded();
+      return budget.reserve(payment, host);
+    }
+  }
+
+  async #confirm(payment: Confirmation): Promise<void> {
+    const { confirm } = this.#options;
+    const threshold = this.#limits.get(payment.asset)?.confirmAbove;
+    if (threshold === undefined ? confirm === undefined : payment.amount <= threshold) return;
+    if (confirm === undefined)
+      throw new ConfirmDeclinedError("the payment needs confirming, and there is nobody to ask");
+    if ((await confirm(payment)) !== true) throw new ConfirmDeclinedError();
+  }
+}
+
+function readNetwork(network: unknown): Network.Network {
+  const found = Network.NETWORKS.find((known) => known === network);
+  if (found === undefined) throw new OptionError(`network: not one of ${Network.NETWORKS.join(", ")}`);
+  return found;
+}
+
+function tell(listener: ((event: Progress) => void) | undefined, event: Progress): void {
+  try {
+    listener?.(event);
+  } catch {
+    // A listener has no say in a payment that is under way.
+  }
+}

@@ -1,0 +1,15 @@
+// How the agent makes payments, as far as its owner decides.
+
+export interface ChargeOptions {
+  /**
+   * "pull", the default: the server gets the signed transaction and sends it. "push": the agent sends it, waits until it
+   * is confirmed, and shows the server its signature; where the server pays the fee it is "pull" all the same.
+   */
+  readonly mode?: "pull" | "push";
+  /** Compute units that a payment may use. Default: what its instructions take at most. */
+  readonly computeUnitLimit?: number;
+  /** Micro-lamports for a compute unit. Default: 10,000. Lowered where the server pays, to stay in its limit. */
+  readonly computeUnitPrice?: bigint;
+  /** Lamports of priority fee that a server that pays the fee is asked for at most. Default: 2,000. */
+  readonly sponsoredPriorityFee?: bigint;
+}
