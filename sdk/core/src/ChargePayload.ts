@@ -1,8 +1,8 @@
 // The proof of payment in a charge's credential (draft-solana-charge-00, "Credential Schema").
 import * as Base58 from "./Base58.js";
 import { InvalidFieldError } from "./errors.js";
-import { array, type JsonObject } from "./json.js";
-import { Members, oneOf, type Read } from "./members.js";
+import type { JsonObject } from "./json.js";
+import { list, Members, oneOf, type Read } from "./members.js";
 import * as TransactionBytes from "./TransactionBytes.js";
 
 /** Pull: the server sends the transaction. */
@@ -56,21 +56,24 @@ export function toJson(payload: ChargePayload): JsonObject {
 }
 
 function write(payload: ChargePayload): JsonObject {
-  switch (payload.type) {
+  const { type } = payload;
+  switch (type) {
     case "transaction":
-      return { type: payload.type, transaction: TransactionBytes.toBase64(payload.transaction) };
+      return { type, transaction: TransactionBytes.toBase64(payload.transaction, "payload.transaction") };
     case "signature":
-      return { type: payload.type, signature: payload.signature };
+      return { type, signature: payload.signature };
     case "bundle":
       return {
-        type: payload.type,
-        transactions: payload.transactions.map((bytes) => TransactionBytes.toBase64(bytes)),
+        type,
+        transactions: payload.transactions.map((bytes, i) =>
+          TransactionBytes.toBase64(bytes, `payload.transactions[${i}]`),
+        ),
       };
   }
 }
 
 const transactionsOf: Read<Uint8Array[]> = (value, field) => {
-  const entries = array(value, field);
-  if (entries.length === 0) throw new InvalidFieldError(field, "empty");
-  return entries.map((entry, i) => TransactionBytes.fromBase64(entry, `${field}[${i}]`));
+  const transactions = list(TransactionBytes.fromBase64)(value, field);
+  if (transactions.length === 0) throw new InvalidFieldError(field, "empty");
+  return transactions;
 };

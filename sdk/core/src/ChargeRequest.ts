@@ -4,7 +4,7 @@ import * as Base58 from "./Base58.js";
 import { InvalidFieldError } from "./errors.js";
 import * as Integer from "./Integer.js";
 import { array, type JsonObject } from "./json.js";
-import { assemble, boolean, characters, integer, Members, members, type Read, utf8Bytes } from "./members.js";
+import { assemble, boolean, characters, integer, list, Members, members, type Read, utf8Bytes } from "./members.js";
 import * as Network from "./Network.js";
 import * as TokenProgram from "./TokenProgram.js";
 import { firstDifference, omit } from "./terms.js";
@@ -177,9 +177,8 @@ const positive: Read<bigint> = (value, field) => {
 };
 
 const splitsOf: Read<Split[]> = (value, field) => {
-  const entries = array(value, field);
-  if (entries.length > MAX_SPLITS) throw new InvalidFieldError(field, `more than ${MAX_SPLITS}`);
-  return entries.map((entry, i) => splitOf(entry, `${field}[${i}]`));
+  if (array(value, field).length > MAX_SPLITS) throw new InvalidFieldError(field, `more than ${MAX_SPLITS}`);
+  return list(splitOf)(value, field);
 };
 
 const splitOf: Read<Split> = (value, field) => {

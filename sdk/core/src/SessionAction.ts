@@ -178,7 +178,7 @@ function write(action: SessionAction): JsonObject {
         action: action.action,
         channelId,
         additionalAmount: String(action.additionalAmount),
-        transaction: TransactionBytes.toBase64(action.transaction),
+        transaction: TransactionBytes.toBase64(action.transaction, "payload.transaction"),
       };
     case "close":
       return assemble<JsonObject>({
@@ -207,7 +207,7 @@ function writeOpen(open: Open): JsonObject {
     depositAmount: String(open.depositAmount),
     gracePeriodSeconds: open.gracePeriodSeconds,
     openSlot: String(open.openSlot),
-    transaction: TransactionBytes.toBase64(open.transaction),
+    transaction: TransactionBytes.toBase64(open.transaction, "payload.transaction"),
     idleTimeoutSeconds: open.idleTimeoutSeconds,
     distributionSplits: open.distributionSplits?.map(({ recipient, shareBps }) => ({ recipient, shareBps })),
     authorizationPolicy: open.authorizationPolicy,

@@ -2,8 +2,8 @@
 import * as Base58 from "./Base58.js";
 import { InvalidFieldError, InvalidSplitsError } from "./errors.js";
 import * as Integer from "./Integer.js";
-import { array, type JsonObject } from "./json.js";
-import { assemble, boolean, integer, Members, members, oneOf, type Read, text } from "./members.js";
+import type { JsonObject } from "./json.js";
+import { assemble, boolean, integer, list, Members, members, oneOf, type Read, text } from "./members.js";
 import * as Network from "./Network.js";
 import * as Splits from "./Splits.js";
 import * as TokenProgram from "./TokenProgram.js";
@@ -139,7 +139,7 @@ export function sameTerms(a: SessionRequest, b: SessionRequest): string | undefi
 
 /** Shares from parsed JSON: as `Splits.fromJson`, but every error an {InvalidFieldError} with its path. */
 export const distributionSplits: Read<Splits.Split[]> = (value, field) => {
-  const splits = array(value, field).map((entry, i) => shareOf(entry, `${field}[${i}]`));
+  const splits = list(shareOf)(value, field);
   try {
     Splits.check(splits);
   } catch (error) {
@@ -165,7 +165,7 @@ const shareOf: Read<Splits.Split> = (value, field) => {
 };
 
 const rising: Read<number[]> = (value, field) => {
-  const options = array(value, field).map((option, i) => idleTimeout(option, `${field}[${i}]`));
+  const options = list(idleTimeout)(value, field);
   if (options.length === 0) throw new InvalidFieldError(field, "empty");
   if (options.some((option, i) => i > 0 && option <= (options[i - 1] as number))) {
     throw new InvalidFieldError(field, "not strictly rising");

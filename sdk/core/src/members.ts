@@ -1,7 +1,7 @@
 // Reading an object from the wire member by member: each value checked, each error with the path of what it is about.
 import { InvalidFieldError } from "./errors.js";
 import * as Jcs from "./Jcs.js";
-import { type JsonObject, type JsonValue, object, own, type UnknownObject } from "./json.js";
+import { array, type JsonObject, type JsonValue, object, own, type UnknownObject } from "./json.js";
 import { hasLoneSurrogate } from "./text.js";
 
 /** Checks one value and gives it its type. Throws {InvalidFieldError} naming `field`. */
@@ -106,6 +106,11 @@ export function integer(min: number, max: number): Read<number> {
   };
 }
 
+/** An array, each item read by `read`. Holes are items that are missing. */
+export function list<T>(read: Read<T>): Read<T[]> {
+  return (value, field) => Array.from(array(value, field), (item, i) => read(item, `${field}[${i}]`));
+}
+
 /** One of these strings. */
 export function oneOf<T extends string>(...allowed: readonly T[]): Read<T> {
   return (value, field) => {
@@ -127,7 +132,7 @@ function json(value: unknown, field: string, depth: number): JsonValue {
   if (typeof value === "string") return text(value, field);
   if (typeof value === "number" && Number.isFinite(value)) return value;
   if (typeof value !== "object") throw new InvalidFieldError(field, "not JSON");
-  if (Array.isArray(value)) return value.map((item, i) => json(item, `${field}[${i}]`, depth + 1));
+  if (Array.isArray(value)) return list((item, at) => json(item, at, depth + 1))(value, field);
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => [text(key, field), json(member, `${field}.${key}`, depth + 1)]),
   );
