@@ -245,9 +245,25 @@ describe("a damaged challenge", () => {
     const expected = { ...Challenge.parse(sound), description: "Payment for " };
     expect(Challenge.parse(`${sound}, description="Payment for "Premium", x`)).to.deep.equal(expected);
     expect(Challenge.parse(`${sound}, description="never closed`)).to.deep.equal(Challenge.parse(sound));
-    // What follows the damage counts for nothing, so it cannot be smuggled in by who writes descriptions.
-    const smuggled = `${sound}, description="a"b", expires="2026-12-01T12:00:00Z", Payment id="x"`;
-    expect(Challenge.parse(smuggled)).to.deep.equal({ ...Challenge.parse(sound), description: "a" });
+    expect(Challenge.parse(`${sound}, other="a"b", more="c`)).to.deep.equal(Challenge.parse(sound));
+  });
+
+  it("that is damaged where nothing is bound, is refused when that could hide what is", () => {
+    for (const rest of [
+      'expires="2026-12-01T12:00:00Z"',
+      "Digest = x",
+      'opaque\t="x"',
+      'header="Payment-Authorization"',
+      'id="b"',
+      'Payment id="b", realm="r"',
+    ]) {
+      for (const damage of ['description="a"b"', 'description="a', 'other="a" b', "other="]) {
+        expect(() => Challenge.parse(`${sound}, ${damage}, ${rest}`), `${damage}, ${rest}`).to.throw(
+          InvalidFieldError,
+          "not a token or quoted string",
+        );
+      }
+    }
   });
 });
 

@@ -13,12 +13,13 @@ const TOKEN = /[!#$%&'*+.^_`|~0-9A-Za-z-]+/y;
  * The auth-params of every challenge of `scheme`, in their order; challenges of other schemes are skipped. Linear in the
  * length of `header`.
  *
- * Strict: a name that stands twice, and damage in or after a value, are refused. The one leniency is for text that binds
- * nothing (`isLoose`): a value that never closes is dropped, a value that is followed by rubbish ends at its quote,
- * and in both cases the rest of the header is not looked at. Unescaped quotes in a description are that common.
+ * Strict: a name that stands twice, and damage in or after a value, are refused. There is one leniency, as unescaped
+ * quotes in descriptions are that common: the value of a parameter that is not `strict` ends at its quote when rubbish
+ * follows, or is dropped when it never closes, and the rest of the header is not read. But never when a strict parameter
+ * could be hidden from there on: who pays a challenge that lost one has paid for nothing.
  * @throws {InvalidFieldError}
  */
-export function read(header: string, scheme: string, isLoose: (name: string) => boolean): Params[] {
+export function read(header: string, scheme: string, strict: ReadonlySet<string>): Params[] {
   if (hasControl(header)) throw refuse("a control character");
   const found: Map<string, string>[] = [];
   /** Where params go; `undefined` inside a challenge of another scheme. */
@@ -37,8 +38,10 @@ export function read(header: string, scheme: string, isLoose: (name: string) => 
     } else {
       if (current.has(element.name)) throw refuse("a parameter that stands twice");
       if (element.text !== undefined) current.set(element.name, element.text);
-      if (!element.sound && isLoose(element.name)) return found;
-      if (!element.sound) throw refuse(`${element.name}: not a token or quoted string`);
+      if (!element.sound) {
+        if (!strict.has(element.name) && !mentions(header.slice(element.start), strict)) return found;
+        throw refuse(`${element.name.slice(0, 32)}: not a token or quoted string`);
+      }
       at = element.end;
     }
     at = skip(header, at, SEPARATORS);
@@ -67,6 +70,8 @@ type Element =
       /** Whether the value is there and the next thing is a comma or the end. */
       readonly sound: boolean;
       readonly end: number;
+      /** Where the value begins. */
+      readonly start: number;
     }
   | { readonly kind: "rubbish" };
 
@@ -77,9 +82,11 @@ function elementAt(header: string, at: number): Element {
   const name = token.toLowerCase();
   const next = skip(header, at + token.length, SPACES);
   if (header[next] === "=") {
-    const value = valueAt(header, skip(header, next + 1, SPACES));
-    const end = skip(header, value.end, SPACES);
-    return { kind: "param", name, text: value.text, sound: value.text !== undefined && isEnd(header, end), end };
+    const start = skip(header, next + 1, SPACES);
+    const { text, end: afterValue } = valueAt(header, start);
+    const end = skip(header, afterValue, SPACES);
+    const sound = text !== undefined && isEnd(header, end);
+    return { kind: "param", name, text, sound, end, start };
   }
   const alone = next > at + token.length || isEnd(header, next);
   return alone ? { kind: "scheme", name, end: next } : { kind: "rubbish" };
@@ -106,6 +113,12 @@ function valueAt(header: string, at: number): { readonly text: string | undefine
 function tokenAt(header: string, at: number): string {
   TOKEN.lastIndex = at;
   return TOKEN.exec(header)?.[0] ?? "";
+}
+
+/** Whether `text` could hold one of these parameters, at a place where nobody can tell any more. */
+function mentions(text: string, names: ReadonlySet<string>): boolean {
+  const dense = text.toLowerCase().replaceAll(" ", "").replaceAll("\t", "");
+  return [...names].some((name) => dense.includes(`${name}=`));
 }
 
 function isEnd(header: string, at: number): boolean {

@@ -200,7 +200,7 @@ export function parse(header: string): Challenge {
 export function parseAll(headers: string | readonly string[]): Challenge[] {
   const values = typeof headers === "string" ? [headers] : headers;
   return values.flatMap((value) =>
-    AuthParams.read(bounded(value), SCHEME, (name) => !STRICT.has(name)).map((params) => {
+    AuthParams.read(bounded(value), SCHEME, STRICT).map((params) => {
       const fields = Object.fromEntries(params);
       const description = params.get("description");
       return fromJson(description === undefined ? fields : { ...fields, description: fromByteString(description) });
