@@ -1,7 +1,9 @@
 // The actions of a session: what they are read into. What is refused is in the vectors.
-import { InvalidFieldError, SessionAction } from "@mppsol/core";
+import { InvalidFieldError, Jcs, SessionAction } from "@mppsol/core";
 import { expect } from "chai";
+import fc from "fast-check";
 import { address } from "./arbitraries.ts";
+import { answerOf } from "./support.ts";
 
 const open: SessionAction.Open = {
   action: "open",
@@ -102,10 +104,22 @@ describe("a session action", () => {
       .that.deep.equals({ list: [1] });
   });
 
-  it("takes a member called __proto__ for what it is", () => {
-    const capabilities = JSON.parse('{"__proto__":{"a":1}}');
-    const read = SessionAction.fromJson({ ...SessionAction.toJson(open), capabilities }) as SessionAction.Open;
-    expect(JSON.stringify(read.capabilities)).to.equal('{"__proto__":{"a":1}}');
-    expect((read.capabilities as { a?: unknown }).a).to.equal(undefined);
+  it("is refused when an extension of an open has a member that a careless copy takes for a prototype", () => {
+    const capabilities = JSON.parse('{"a":[{"__proto__":{"b":1}}]}');
+    expect(() => SessionAction.fromJson({ ...SessionAction.toJson(open), capabilities }))
+      .to.throw(InvalidFieldError, "__proto__")
+      .with.property("field", "payload.capabilities.a[0]");
+  });
+
+  it("that was read can be written as canonical JSON, whatever its extensions hold", () => {
+    fc.assert(
+      fc.property(fc.anything(), (value) => {
+        const read = answerOf(() => SessionAction.fromJson({ ...SessionAction.toJson(open), capabilities: { value } }));
+        if (read === undefined) return;
+        const text = Jcs.canonicalize(SessionAction.toJson(read));
+        expect(Jcs.canonicalize(SessionAction.toJson(SessionAction.fromJson(JSON.parse(text))))).to.equal(text);
+      }),
+      { numRuns: 500 },
+    );
   });
 });

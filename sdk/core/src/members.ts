@@ -120,7 +120,10 @@ export function oneOf<T extends string>(...allowed: readonly T[]): Read<T> {
   };
 }
 
-/** An object of any JSON members, without looking into their meaning. */
+/**
+ * An object of any JSON members, copied, without looking into their meaning. Refuses what canonical JSON cannot write
+ * again, among it a member named `__proto__`.
+ */
 export const jsonObject: Read<JsonObject> = (value, field) => {
   object(value, field);
   return json(value, field, 0) as JsonObject;
@@ -134,6 +137,9 @@ function json(value: unknown, field: string, depth: number): JsonValue {
   if (typeof value !== "object") throw new InvalidFieldError(field, "not JSON");
   if (Array.isArray(value)) return list((item, at) => json(item, at, depth + 1))(value, field);
   return Object.fromEntries(
-    Object.entries(value).map(([key, member]) => [text(key, field), json(member, `${field}.${key}`, depth + 1)]),
+    Object.entries(value).map(([key, member]) => {
+      if (key === "__proto__") throw new InvalidFieldError(field, "has a member named __proto__");
+      return [text(key, field), json(member, `${field}.${key}`, depth + 1)];
+    }),
   );
 }
