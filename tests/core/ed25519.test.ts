@@ -159,10 +159,25 @@ describe("the screen", () => {
         expect(Ed25519.screen(Buffer.concat([point, good.signature.subarray(32)]), good.publicKey)).to.equal(false);
       }
     }
-    const below = new Uint8Array(32).fill(0xff);
-    below[0] = 0xeb;
-    below[31] = 0x7f;
-    expect(Ed25519.screen(good.signature, below)).to.equal(true);
+  });
+
+  it("passes every y below p, however near", () => {
+    const near = (at: number, byte: number) => {
+      const point = new Uint8Array(32).fill(0xff);
+      point[31] = 0x7f;
+      point[at] = byte;
+      return point;
+    };
+    const below = [
+      near(0, 0xeb),
+      near(31, 0x7e),
+      near(31, 0xfe),
+      ...Array.from({ length: 30 }, (_, i) => near(i + 1, 0xfe)),
+    ];
+    for (const point of below) {
+      expect(Ed25519.screen(good.signature, point), hex(point)).to.equal(true);
+      expect(Ed25519.screen(Buffer.concat([point, good.signature.subarray(32)]), good.publicKey)).to.equal(true);
+    }
   });
 
   it("stops s from the order of the group on", () => {
