@@ -372,7 +372,9 @@ describe("a handler that fails", () => {
       const made = route([charge]);
       let fail = true;
       const handle = made.guard((request, context) => (fail ? handler(request, context) : new Response("at last")));
-      const { response, authorization } = await payFor(handle, (headers) => get({ ...headers, "Idempotency-Key": "k" }));
+      const { response, authorization } = await payFor(handle, (headers) =>
+        get({ ...headers, "Idempotency-Key": "k" }),
+      );
       expect(response.status).to.equal(500);
       expect(response.headers.get("payment-receipt")).to.equal(null);
       expect(response.headers.get("cache-control")).to.equal("no-store");
@@ -515,9 +517,9 @@ describe("events", () => {
     await handle(get({ authorization: "Payment x" }));
     expect(made.events.map(({ type }) => type)).to.deep.equal(["challenged", "paid", "delivered", "refused"]);
     expect(made.events[1]).to.deep.include({ method: "GET", path: "/report" });
-    expect(JSON.stringify(made.events, (_, value) => (typeof value === "bigint" ? String(value) : value))).to.not.contain(
-      "hidden",
-    );
+    expect(
+      JSON.stringify(made.events, (_, value) => (typeof value === "bigint" ? String(value) : value)),
+    ).to.not.contain("hidden");
   });
 });
 

@@ -301,7 +301,13 @@ describe("a refused credential", () => {
   }
 
   it("comes back with a fresh challenge when it cannot be read", async () => {
-    for (const value of ["Payment", "Payment !!!", "Payment e30", "payment bm90IGpzb24", `Payment ${Base64Url.encode(Uint8Array.of(0xff, 0xfe))}`]) {
+    for (const value of [
+      "Payment",
+      "Payment !!!",
+      "Payment e30",
+      "payment bm90IGpzb24",
+      `Payment ${Base64Url.encode(Uint8Array.of(0xff, 0xfe))}`,
+    ]) {
       expect(await refused(charge(), get({ authorization: value })), value).to.deep.equal([
         402,
         "malformed-credential",
@@ -474,14 +480,18 @@ describe("a refused credential", () => {
     intent.failure.redeem = new TypeError("undefined is not a secret");
     const response = await made.guard(ok)(get({ authorization: value }));
     expect(response.status).to.equal(500);
-    expect(await response.text()).to.contain("internal-error").and.not.contain("secret");
+    expect(await response.text())
+      .to.contain("internal-error")
+      .and.not.contain("secret");
     expect(made.errors[0]?.error).to.be.instanceOf(TypeError);
   });
 
   it("with an observer that throws is refused all the same", async () => {
     const { guard } = route([new FakeCharge()]);
     const broken = route([new FakeCharge()], {
-      observer: new (guard.route.observer.constructor as typeof import("../../../sdk/server/src/http/observer.ts").Observer)({
+      observer: new (
+        guard.route.observer.constructor as typeof import("../../../sdk/server/src/http/observer.ts").Observer
+      )({
         onEvent: () => {
           throw new Error("observer");
         },

@@ -8,22 +8,38 @@ export interface Captured {
   readonly response: Promise<Response>;
   /** The handler failed: before it wrote anything, or in the middle. */
   fail(error: unknown): void;
-  /** Gives the handler's response its own methods back, headers cleared, for what is to be sent in the end. */
-  release(): void;
+  /** The way past the capture, for what is to be sent in the end. The handler may still be writing. */
+  readonly sink: Sink;
 }
+
+/** How bytes reach the client. A `ServerResponse` is one. */
+export type Sink = Pick<ServerResponse, "flushHeaders"> & {
+  write(chunk: Uint8Array): boolean;
+  end(): unknown;
+};
 
 /** Bytes that a handler may be ahead of the client before `write` says so. */
 const HIGH_WATER_MARK = 64 * 1024;
 
 type Callback = (error?: Error | null) => void;
 
-/** From now on until `release` nothing that is written to `to` reaches the client. */
+/** From now on nothing that is written to `to` reaches the client, but through `sink`. */
 export function capture(to: ServerResponse): Captured {
   const writes = new Writes(() => {
     // As a socket does when it has taken everything.
     to.emit("drain");
   });
   const own = { writeHead: to.writeHead, write: to.write, end: to.end, flushHeaders: to.flushHeaders };
+  // While we send, Node calls `writeHead` on the response by itself.
+  let sending = false;
+  const past = <T>(act: () => T): T => {
+    sending = true;
+    try {
+      return act();
+    } finally {
+      sending = false;
+    }
+  };
   let settle: (response: Response) => void = () => undefined;
   let refuse: (error: unknown) => void = () => undefined;
   const response = new Promise<Response>((resolve, reject) => {
@@ -31,19 +47,19 @@ export function capture(to: ServerResponse): Captured {
   });
   let begun = false;
 
-  const begin = (whole: boolean, streamed: boolean): void => {
-    if (begun) return;
+  /** Throws, into the handler, for a status that no response can have; it may still send another one. */
+  const begin = (body: Uint8Array | ReadableStream<Uint8Array>): Response => {
     const init = { status: to.statusCode, statusText: to.statusMessage ?? "", headers: webHeaders(to) };
-    const body = whole ? writes.taken() : writes.stream;
-    // Throws, into the handler, for a status that no response can have; it may still send another one.
     const made = new Response(bodyFor(to.statusCode, body), init);
     begun = true;
-    settle(streamed ? markStreamed(made) : made);
+    settle(made);
+    return made;
   };
 
   Object.defineProperty(to, "headersSent", { configurable: true, get: () => begun });
   Object.assign(to, {
     writeHead(status: number, ...rest: unknown[]): ServerResponse {
+      if (sending) return Reflect.apply(own.writeHead, to, [status, ...rest]);
       to.statusCode = status;
       const [reason, headers] = typeof rest[0] === "string" ? [rest[0], rest[1]] : [undefined, rest[0] ?? rest[1]];
       if (reason !== undefined) to.statusMessage = reason;
@@ -51,23 +67,22 @@ export function capture(to: ServerResponse): Captured {
       return to;
     },
     write(chunk: string | Uint8Array, encoding?: BufferEncoding | Callback, callback?: Callback): boolean {
-      const room = writes.push(bytes(chunk, encoding), typeof encoding === "function" ? encoding : callback);
-      begin(false, false);
-      return room;
+      if (!begun) begin(writes.stream);
+      return writes.push(bytes(chunk, encoding), typeof encoding === "function" ? encoding : callback);
     },
     end(...args: unknown[]): ServerResponse {
+      const [chunk, encoding] = args;
+      const last = isChunk(chunk) ? bytes(chunk, encoding as BufferEncoding | undefined) : undefined;
+      if (begun) {
+        if (last !== undefined) writes.push(last, undefined);
+        writes.end();
+      } else begin(last ?? new Uint8Array(0));
       const callback = args.find((arg) => typeof arg === "function") as Callback | undefined;
       if (callback !== undefined) to.once("finish", () => callback());
-      const [chunk, encoding] = args;
-      if (typeof chunk === "string" || chunk instanceof Uint8Array) {
-        writes.push(bytes(chunk, encoding as BufferEncoding | undefined), undefined);
-      }
-      writes.end();
-      begin(true, false);
       return to;
     },
     flushHeaders(): void {
-      begin(false, true);
+      if (!begun) markStreamed(begin(writes.stream));
     },
   });
 
@@ -77,11 +92,10 @@ export function capture(to: ServerResponse): Captured {
       refuse(error);
       writes.fail(error);
     },
-    release() {
-      Object.assign(to, own);
-      Reflect.deleteProperty(to, "headersSent");
-      for (const name of to.getHeaderNames()) to.removeHeader(name);
-      to.statusMessage = "";
+    sink: {
+      write: (chunk) => past(() => Reflect.apply(own.write, to, [chunk])),
+      end: () => past(() => Reflect.apply(own.end, to, [])),
+      flushHeaders: () => past(() => Reflect.apply(own.flushHeaders, to, [])),
     },
   };
 }
@@ -136,13 +150,6 @@ class Writes {
     this.#wake?.();
   }
 
-  /** Everything at once, for a response that was ended before anybody took anything. */
-  taken(): Uint8Array {
-    const whole = Buffer.concat(this.#queue.map(({ chunk }) => chunk));
-    this.#drop();
-    return whole;
-  }
-
   async #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> {
     while (this.#queue.length === 0 && !this.#ended && !this.#cancelled && this.#error === undefined) {
       await new Promise<void>((resolve) => {
@@ -176,6 +183,10 @@ class Writes {
       queueMicrotask(this.#onDrain);
     }
   }
+}
+
+function isChunk(value: unknown): value is string | Uint8Array {
+  return typeof value === "string" || value instanceof Uint8Array;
 }
 
 function bytes(chunk: string | Uint8Array, encoding: BufferEncoding | Callback | undefined): Uint8Array {

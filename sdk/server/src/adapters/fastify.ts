@@ -63,8 +63,7 @@ export const payments: FastifyPluginCallback = Object.assign(
       const made = await paid.respond(responseOf(reply, payload));
       for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
       setHead(reply, made);
-      if (made.body === null) return null;
-      return Readable.fromWeb(made.body as NodeReadableStream<Uint8Array>);
+      return made.body === null ? nothing() : Readable.fromWeb(made.body as NodeReadableStream<Uint8Array>);
     });
     done();
   }) satisfies FastifyPluginCallback,
@@ -95,7 +94,12 @@ async function collect(payload: AsyncIterable<unknown>, limit: number): Promise<
 /** Answers with a response that is small, and no handler's. */
 async function answer(reply: FastifyReply, response: Response): Promise<FastifyReply> {
   setHead(reply, response);
-  return reply.send(response.body === null ? null : Buffer.from(await response.arrayBuffer()));
+  return reply.send(response.body === null ? nothing() : Buffer.from(await response.arrayBuffer()));
+}
+
+/** Not null: what Fastify does for HEAD routes wants a payload. */
+function nothing(): Readable {
+  return Readable.from([]);
 }
 
 function setHead(reply: FastifyReply, { status, headers }: Response): void {
@@ -124,6 +128,10 @@ function responseOf(reply: FastifyReply, payload: unknown): Response {
 function bodyOf(payload: unknown): string | Uint8Array | ReadableStream<Uint8Array> | null {
   if (payload === null || payload === undefined) return null;
   if (typeof payload === "string" || payload instanceof Uint8Array || payload instanceof ReadableStream) return payload;
-  return Readable.toWeb(payload as Readable) as ReadableStream<Uint8Array>;
+  return Readable.toWeb(Readable.from(chunksOf(payload as Readable))) as ReadableStream<Uint8Array>;
 }
 
+/** Streams may hold strings; a web response holds bytes. */
+async function* chunksOf(payload: Readable): AsyncGenerator<Uint8Array> {
+  for await (const chunk of payload) yield typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+}

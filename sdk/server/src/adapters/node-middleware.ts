@@ -1,10 +1,10 @@
 // What Express and plain node:http have in common: a message, a response, and somebody behind who writes to it.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { RefusedError } from "@mppsol/core";
+import { newRequestId } from "../http/call.js";
 import { type Guard, type Handler, serve } from "../http/guard.js";
 import { refusalOf } from "../http/refusal.js";
 import { refuse } from "../http/refuse.js";
-import { newRequestId } from "../http/call.js";
-import { RefusedError } from "@mppsol/core";
 import { capture } from "./capture.js";
 import { clientSignal, targetOf, toRequest } from "./incoming.js";
 import { send } from "./outgoing.js";
@@ -43,8 +43,9 @@ export async function answer(
     (written) => paid.respond(written),
     (error: unknown) => paid.fail(error),
   );
-  captured.release();
-  await send(made, response);
+  // What the handler set is in `made`, as far as it is to be sent.
+  for (const name of response.getHeaderNames()) response.removeHeader(name);
+  await send(made, response, captured.sink);
 }
 
 async function unreadable(error: unknown, message: IncomingMessage, response: ServerResponse): Promise<void> {

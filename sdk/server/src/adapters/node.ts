@@ -18,7 +18,10 @@ export type Listener = (request: IncomingMessage, response: ServerResponse) => v
  * A listener that is paid for. `listener` writes to the response as it would without, `paymentOf(request)` being the
  * payment; what it writes is held back until it is kept. It may be async; what it throws is answered with 500.
  */
-export function paid(guard: Guard, listener: (request: IncomingMessage, response: ServerResponse) => unknown): Listener {
+export function paid(
+  guard: Guard,
+  listener: (request: IncomingMessage, response: ServerResponse) => unknown,
+): Listener {
   return (request, response) => run(guard, undefined, request, response, () => listener(request, response));
 }
 

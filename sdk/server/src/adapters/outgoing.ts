@@ -1,21 +1,22 @@
 // From a web `Response` to Node's server response, at the client's pace.
 import type { ServerResponse } from "node:http";
+import type { Sink } from "./capture.js";
 
 /**
- * Sends the response. Resolves when it is sent, or the client is gone; the body is cancelled then. A body that fails
+ * Sends the response by `sink`. Resolves when it is sent, or the client is gone; the body is cancelled then. A body that fails
  * midway cuts the connection, so that what was sent cannot be taken for the whole.
  */
-export async function send(response: Response, to: ServerResponse): Promise<void> {
+export async function send(response: Response, to: ServerResponse, sink: Sink = to): Promise<void> {
   to.statusCode = response.status;
-  if (response.statusText !== "" && to.req.httpVersionMajor < 2) to.statusMessage = response.statusText;
+  if (to.req.httpVersionMajor < 2) to.statusMessage = response.statusText;
   for (const [name, value] of headersOf(response.headers)) to.setHeader(name, value);
   if (response.body === null) {
-    to.end();
+    sink.end();
     return;
   }
   // A stream's headers go out before its first chunk; those of a whole body together with it.
-  if (!response.headers.has("content-length")) to.flushHeaders();
-  await pump(response.body.getReader(), to);
+  if (!response.headers.has("content-length")) sink.flushHeaders();
+  await pump(response.body.getReader(), to, sink);
 }
 
 /** Headers as Node takes them: one field for each cookie and each payment challenge. */
@@ -45,7 +46,7 @@ export function splitChallenges(joined: string): string[] {
   return [...parts, joined.slice(start).trim()];
 }
 
-async function pump(body: ReadableStreamDefaultReader<Uint8Array>, to: ServerResponse): Promise<void> {
+async function pump(body: ReadableStreamDefaultReader<Uint8Array>, to: ServerResponse, sink: Sink): Promise<void> {
   const gone = new Promise<void>((resolve) => to.once("close", resolve));
   const left = gone.then(() => "gone" as const);
   try {
@@ -56,9 +57,9 @@ async function pump(body: ReadableStreamDefaultReader<Uint8Array>, to: ServerRes
         return;
       }
       if (next.done) break;
-      if (!to.write(next.value)) await Promise.race([new Promise((resolve) => to.once("drain", resolve)), gone]);
+      if (!sink.write(next.value)) await Promise.race([new Promise((resolve) => to.once("drain", resolve)), gone]);
     }
-    to.end();
+    sink.end();
     await Promise.race([new Promise((resolve) => to.once("finish", resolve)), gone]);
   } catch {
     to.destroy();
