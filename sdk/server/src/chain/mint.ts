@@ -148,7 +148,6 @@ function feeOf(config: Uint8Array | undefined): TransferFee | undefined {
   return basisPoints === 0n || maximum === 0n ? undefined : { basisPoints, maximum };
 }
 
-// biome-ignore lint/complexity/useMathMinMax: Math.max takes no bigint.
 const larger = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 /** TransferHook: the authority, then the program; all zeros is none. */
