@@ -16,6 +16,16 @@ import { fileStore } from "./fileStore.js";
 import { type HttpPolicy, hostOf } from "./origin.js";
 import type { Authorization, Intended, Payer, Progress } from "./payer.js";
 import { type Allow, Policy } from "./policy.js";
+import {
+  type ChannelInfo,
+  type CloseOutcome,
+  createSessionPayer,
+  type ForcedClose,
+  type Selection,
+  type Session,
+  type SessionOptions,
+  sessionWith,
+} from "./session/index.js";
 import { type SignerLike, toSigner } from "./signers.js";
 import { type AgentStore, memoryStore } from "./store.js";
 
@@ -46,6 +56,8 @@ export interface AgentOptions {
   /** Which way to pay to take where a server offers both. Default: the one that the server names first. */
   readonly prefer?: "charge" | "session";
   readonly charge?: ChargeOptions;
+  /** What sessions may cost. Deposits besides need `deposit` in the budget of their mint. */
+  readonly session?: SessionOptions;
   /** "check", the default: a receipt that is not of the payment is left out. "require": it, or none, is an error. */
   readonly receipts?: "check" | "require";
   /** Milliseconds to wait for a payment that the server has taken and is not sure of. Default 120,000. */
@@ -74,8 +86,26 @@ export interface Agent {
   spending(asset: string): Promise<Account>;
   /** Looks up on chain what became of payments whose fate is open, and corrects the books. */
   reconcile(): Promise<void>;
-  /** Closes the sessions and the store. Requests from now on are refused with {AgentClosedError}. */
-  close(): Promise<void>;
+  /** The sessions with the server of a URL. */
+  session(url: string | URL): Session;
+  /** All channels, as last known. */
+  sessions(): Promise<ChannelInfo[]>;
+  /** Asks sellers to close channels. What could not be closed is in the answer, with the reason. */
+  closeSessions(selection?: Selection): Promise<CloseOutcome[]>;
+  /**
+   * Leaves a channel without its seller, at the wallet's own cost: revokes, and after the grace period takes the deposit
+   * back, less what was settled. Does what can be done now; with `wait`, all of it. Can be called again at any time.
+   * @throws {SessionError} {ChainError}
+   */
+  forceClose(
+    channelId: string,
+    options?: { readonly wait?: boolean; readonly signal?: AbortSignal },
+  ): Promise<ForcedClose>;
+  /**
+   * Closes the sessions, if any were used (a store keeps those that could not be closed, and all of them with
+   * `keepSessions`), and the store. Requests from now on are refused with {AgentClosedError}.
+   */
+  close(options?: { readonly keepSessions?: boolean }): Promise<void>;
 }
 
 /**
@@ -84,7 +114,8 @@ export interface Agent {
  */
 export function createAgent(options: AgentOptions): Agent {
   const { now = Date.now, fetch: transport = globalThis.fetch } = options;
-  const signer = toSigner(options.signer, options.onWarning ?? ((message) => process.emitWarning(message)));
+  const warn = options.onWarning ?? ((message: string) => process.emitWarning(message));
+  const signer = toSigner(options.signer, warn);
   const network = readNetwork(options.network);
   const connection = connect(options.rpc);
   const kept = typeof options.store === "string" ? fileStore(options.store) : options.store;
@@ -119,7 +150,8 @@ export function createAgent(options: AgentOptions): Agent {
   };
   const charges = new ChargePayer(context, options.charge ?? {});
   gate.onExceeded = () => charges.reconcile();
-  const payers: readonly Payer[] = [charges];
+  const sessions = createSessionPayer(context, options.session ?? {});
+  const payers: readonly Payer[] = options.prefer === "session" ? [sessions, charges] : [charges, sessions];
   const paying = payingFetch({ ...fetchOptions, payers });
 
   return {
@@ -131,9 +163,19 @@ export function createAgent(options: AgentOptions): Agent {
     },
     spending: async (asset) => (await gate.budget()).account(asset),
     reconcile: () => charges.reconcile(),
-    close: async () => {
+    session: (url) => sessionWith(url, sessions, (input, init) => paying(input, init, "session")),
+    sessions: () => sessions.sessions(),
+    closeSessions: (selection) => sessions.close(selection),
+    forceClose: (channelId, how) => sessions.forceClose(channelId, how),
+    close: async ({ keepSessions = false } = {}) => {
       if (closed) return;
       closed = true;
+      if (!keepSessions && sessions.loaded) {
+        for (const outcome of await sessions.close()) {
+          if (outcome.kind === "left") warn(`channel ${outcome.channelId} is not closed: ${outcome.error.message}`);
+        }
+      }
+      await sessions.flush();
       await gate.close();
     },
   };

@@ -10,5 +10,19 @@ export type { HttpPolicy } from "./origin.js";
 export type { Authorization, Errand, Intended, Occasion, Payer, Payment, Progress } from "./payer.js";
 export { type PaymentOf, paymentOf } from "./payments.js";
 export type { Allow } from "./policy.js";
+export {
+  type ChannelInfo,
+  type Closed,
+  type CloseOutcome,
+  type DepositAsk,
+  type ForcedClose,
+  type Selection,
+  type Session,
+  SessionError,
+  type SessionFault,
+  type SessionOptions,
+  SessionTermsError,
+  type TermsFault,
+} from "./session/index.js";
 export type { AgentSigner, KeypairLike, KitSigner, SignerLike, WalletLike } from "./signers.js";
 export { type AgentStore, memoryStore } from "./store.js";

@@ -33,6 +33,10 @@ export class Book {
     return this.#loading;
   }
 
+  get loaded(): boolean {
+    return this.#loading !== undefined;
+  }
+
   group(relation: string): Group {
     let group = this.#groups.get(relation);
     if (group === undefined) {

@@ -15,6 +15,9 @@ export class Channel {
   #gone = false;
   /** Streams that are paid by it now: their receipts come in any order. */
   streams = 0;
+  /** Payments under way, and how many there were in all. */
+  payments = 0;
+  serial = 0;
   /** Whether the chain was asked about it since this process began. */
   verified = false;
   /** Whether `spent` is exactly what the server had charged when it last answered. */
@@ -33,6 +36,12 @@ export class Channel {
 
   get id(): string {
     return this.#record.channelId;
+  }
+
+  /** A payment begins. Returns its number. */
+  begin(): number {
+    this.payments++;
+    return ++this.serial;
   }
 
   /** Keeps the changes, durably, and only then makes them. When it rejects, nothing has changed here. */

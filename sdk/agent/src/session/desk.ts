@@ -1,6 +1,7 @@
 // What every part of a session payer works with, and small things that all of them do.
 import { Receipt } from "@mppsol/core";
 import type { Context } from "../context.js";
+import { discard } from "../exchange.js";
 import type { Authorization, Errand, Intended } from "../payer.js";
 import type { SessionChain } from "./chain.js";
 import type { Channel } from "./channel.js";
@@ -80,7 +81,7 @@ export async function bodiless(desk: Desk, terms: Terms, errand: Errand, method 
   if (terms.challenge.digest === undefined) return terms;
   const response = await errand.send(errand.url, { method, headers: {} });
   const challenge = challengeOf(response);
-  await response.body?.cancel();
+  discard(response);
   if (challenge === undefined || challenge.digest !== undefined) {
     throw new SessionTermsError("channel", "the server has no challenge for a request without a body");
   }

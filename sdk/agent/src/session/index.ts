@@ -5,3 +5,4 @@ export type { ForcedClose } from "./forced.js";
 export type { DepositAsk, SessionOptions, Timing } from "./options.js";
 export { type CloseOutcome, createSessionPayer, type Selection, type SessionPayer } from "./payer.js";
 export type { ChannelInfo, ChannelStatus } from "./record.js";
+export { type Session, sessionWith } from "./session.js";

@@ -38,6 +38,8 @@ export interface Selection {
 export interface SessionPayer extends Payer {
   readonly intent: "session";
   anticipate(errand: Errand): Promise<Payment | undefined>;
+  /** Whether the channels were looked up; before that none was used. */
+  readonly loaded: boolean;
   /** The channels, as last known; nothing is asked of chain or server. */
   sessions(): Promise<ChannelInfo[]>;
   /** Asks the sellers to close. Channels whose request is still under way wait for it. */
@@ -105,6 +107,10 @@ class Sessions implements SessionPayer, Till {
       if (error instanceof NotPaidError) return undefined;
       throw error;
     }
+  }
+
+  get loaded(): boolean {
+    return this.#book.loaded;
   }
 
   async sessions(): Promise<ChannelInfo[]> {

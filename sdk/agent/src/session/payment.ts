@@ -58,7 +58,9 @@ export class SessionPayment implements Payment {
   /** After a refusal: the least cumulative amount that the server says would do. */
   required: bigint | undefined;
   readonly #till: Till;
+  /** What was spent before, where nothing else was under way on the channel when this began. */
   readonly #spentBefore: bigint | undefined;
+  readonly #serial: number;
   #fault: string | undefined;
   #settled = false;
 
@@ -67,7 +69,9 @@ export class SessionPayment implements Payment {
     this.credential = paid.credential;
     this.#till = till;
     const { channel } = paid;
-    this.#spentBefore = channel.spentKnown && channel.streams === 0 ? channel.record.spent : undefined;
+    const alone = channel.streams === 0 && channel.payments === 0;
+    this.#spentBefore = channel.spentKnown && alone ? channel.record.spent : undefined;
+    this.#serial = channel.begin();
   }
 
   /** What is wrong with a receipt. A claim that cannot be true is remembered against the server. */
@@ -81,8 +85,8 @@ export class SessionPayment implements Payment {
     if (said.channelId !== record.channelId) this.#fault = "its receipt is of another channel";
     else if (accepted > ceiling) this.#fault = `its receipt claims ${accepted} accepted, of ${ceiling} at most`;
     else if (spent > accepted) this.#fault = `its receipt claims ${spent} spent, of ${accepted}`;
-    else if (this.#spentBefore !== undefined && spent - this.#spentBefore > terms.maxPerStream) {
-      this.#fault = `its receipt claims ${spent - this.#spentBefore} for one request`;
+    else if (this.#charged(spent) > terms.maxPerRequest) {
+      this.#fault = `its receipt claims ${this.#charged(spent)} for one request`;
     } else if (cumulative !== undefined && accepted < cumulative) return "it acknowledges less than was paid";
     return this.#fault;
   }
@@ -135,7 +139,14 @@ export class SessionPayment implements Payment {
 
   #settle(): void {
     this.#settled = true;
+    this.paid.channel.payments--;
     this.paid.release();
+  }
+
+  /** What the request alone was charged, where that can be told; else nothing. */
+  #charged(spent: bigint): bigint {
+    const told = this.#spentBefore !== undefined && this.paid.channel.serial === this.#serial;
+    return told ? spent - (this.#spentBefore ?? 0n) : 0n;
   }
 
   /** The answer was served, so it goes to who asked for it; but this channel pays nothing more. */

@@ -10,6 +10,7 @@ import {
 } from "@mppsol/core";
 import { challengesOf, pause, problemOf, retryAfter } from "../answers.js";
 import { ChallengeRefusedError } from "../errors.js";
+import { discard } from "../exchange.js";
 import type { Errand } from "../payer.js";
 import type { Timing } from "./options.js";
 
@@ -62,7 +63,7 @@ export async function present(
       reason = `the server answered ${response.status}`;
       if (response.headers.has("retry-after")) wait = retryAfter(response, errand.serverNow());
       if (response.status >= 500) breaks++;
-      await response.body?.cancel();
+      discard(response);
     } catch {
       signal?.throwIfAborted();
       reason = "the connection broke";
@@ -80,11 +81,11 @@ function isOpen(status: number): boolean {
 
 async function read(response: Response, repeated: boolean): Promise<Answer> {
   if (response.ok) {
-    await response.body?.cancel();
+    discard(response);
     return { kind: "done", receipt: receiptOf(response) };
   }
   const problem = await problemOf(response);
-  await response.body?.cancel();
+  discard(response);
   return { kind: "refused", status: response.status, problem, challenge: challengeOf(response), repeated };
 }
 
