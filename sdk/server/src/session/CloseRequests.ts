@@ -1,0 +1,106 @@
+// A client's wish to close its channel: authenticated, with everything that is still under way brought to its end first.
+import { MppsolError, RefusedError, type SessionAction, type SignedVoucher } from "@mppsol/core";
+import { sleep } from "../chain/sleep.js";
+import type { Redemption } from "../intent.js";
+import type { ChannelState } from "../stores/Store.js";
+import { closedAnswer, pending } from "./answers.js";
+import type { Channels } from "./Channels.js";
+import type { Closer } from "./Closer.js";
+import type { Challenged } from "./checkOpen.js";
+import type { Settings } from "./options.js";
+import { checkProof } from "./proofCheck.js";
+import { figures, refusedSpend } from "./refusals.js";
+import { checkVoucher } from "./voucherCheck.js";
+
+const DRAIN_POLL_MS = 50;
+
+export class CloseRequests {
+  readonly #settings: Settings;
+  readonly #channels: Channels;
+  readonly #closer: Closer;
+
+  constructor(settings: Settings, channels: Channels, closer: Closer) {
+    this.#settings = settings;
+    this.#channels = channels;
+    this.#closer = closer;
+  }
+
+  /**
+   * Closes; of a channel that is closed already, says how. A repetition gets the same answer, as long as its credential is
+   * good.
+   * @throws {RefusedError}
+   */
+  async close(action: SessionAction.Close, challenged: Challenged): Promise<Redemption> {
+    const { channelId } = action;
+    const channel = await this.#channels.known(channelId);
+    const raise = this.#authenticate(action, channel, challenged.id);
+    if (channel.status === "closed") return closedAnswer(channel, challenged, this.#settings.now());
+    if (channel.escrowed === 0n) throw new RefusedError("channel-not-open-yet");
+    if (raise !== undefined && channel.status === "open") await this.#accept(channel, raise);
+    await this.#stopPayments(channelId);
+    return this.#settle(channelId, challenged);
+  }
+
+  /**
+   * Throws unless the channel's owner asks for the close.
+   * @returns a voucher that exceeds what is accepted, and so is to be cashed.
+   */
+  #authenticate(
+    { voucher, authentication }: SessionAction.Close,
+    channel: ChannelState,
+    challengeId: string,
+  ): SignedVoucher.SignedVoucher | undefined {
+    if (channel.voucherSigner === "operator") {
+      if (authentication === undefined) throw new RefusedError("voucher-not-taken");
+      checkProof(authentication, channel, challengeId);
+      return undefined;
+    }
+    if (voucher === undefined) throw new RefusedError("use-not-taken");
+    const { cumulativeAmount } = voucher.voucher;
+    const raises = cumulativeAmount > channel.accepted;
+    checkVoucher(voucher, channel, raises && channel.status === "open" ? "cash" : "authenticate", this.#settings);
+    // A lower one is an old one: somebody else may have seen it, and to cash it would give up what came after.
+    if (cumulativeAmount < channel.accepted) throw new RefusedError("close-voucher", undefined, figures(channel));
+    return raises ? voucher : undefined;
+  }
+
+  async #accept(channel: ChannelState, voucher: SignedVoucher.SignedVoucher): Promise<void> {
+    const { store, now } = this.#settings;
+    const result = await store.channels.spend({ channelId: channel.channelId, voucher, cost: 0n, now: now() });
+    // Closed meanwhile, or a higher one came: then it is not needed.
+    if (result.ok || result.refusal === "closed" || result.refusal === "not-monotonic") return;
+    throw refusedSpend(result, channel, 0n);
+  }
+
+  /**
+   * From here on nothing is accepted or served, and what is under way has ended.
+   * @throws {RefusedError} `channel-busy` when it does not end in time; then the channel is open as before.
+   */
+  async #stopPayments(channelId: string): Promise<void> {
+    const { store, now, drainMs } = this.#settings;
+    this.#channels.forget(channelId);
+    const begun = (await store.channels.beginClose(channelId, now())) !== undefined;
+    const until = performance.now() + drainMs;
+    for (;;) {
+      const { reserved, status } = await this.#channels.known(channelId);
+      if (reserved === 0n || status === "closed") return;
+      if (performance.now() >= until) break;
+      await sleep(DRAIN_POLL_MS);
+    }
+    if (begun) await store.channels.abortClose(channelId, now());
+    throw new RefusedError("channel-busy");
+  }
+
+  async #settle(channelId: string, challenged: Challenged): Promise<Redemption> {
+    const { now, onEvent } = this.#settings;
+    try {
+      const closed = await this.#closer.finish(channelId, "client");
+      return closed.kind === "pending" ? pending(closed.signature) : closedAnswer(closed.channel, challenged, now());
+    } catch (error) {
+      // Whether it was sent or not: the channel is closing, and whoever asks again, or the watchtower, goes on.
+      if (!(error instanceof MppsolError)) throw error;
+      onEvent({ type: "error", during: "close", channelId, error });
+      throw new RefusedError("close-failed", undefined, {}, { cause: error });
+    }
+  }
+}

@@ -1,0 +1,281 @@
+// Bringing channels to their end: from "no more payments" to "everybody is paid". Whoever begins, however often it is
+// interrupted, and whoever goes on, it ends in one settlement.
+import { MppsolError, type SignedVoucher } from "@mppsol/core";
+import { session, TransactionTooLargeError } from "@mppsol/programs";
+import { PublicKey, SYSVAR_CLOCK_PUBKEY, type TransactionInstruction } from "@solana/web3.js";
+import { type Broadcast, type LandOptions, SimulationError, submit, type TransactionSigner } from "../chain/index.js";
+import { sleep } from "../chain/sleep.js";
+import type { ChannelState, Charge } from "../stores/Store.js";
+import { asChannel } from "./channelAccount.js";
+import { type Action, type Owner, planClose, type Step, type View } from "./closePlan.js";
+import type { Debits } from "./Debits.js";
+import type { CloseReason } from "./events.js";
+import { follow, isUndecided, note, recordOf } from "./journal.js";
+import type { Settings } from "./options.js";
+import { payable, tokenAddressOf } from "./tokenAccounts.js";
+
+export type Closed =
+  /** `channel` is closed; `refunded` is missing when the payout waits. */
+  | { readonly kind: "closed"; readonly channel: ChannelState }
+  | { readonly kind: "pending"; readonly signature: string };
+
+/** The nodes do not show the channel as it must be. Nothing was sent; try again. */
+export class NotYetError extends MppsolError {
+  override readonly code = "not-yet";
+}
+
+/** Somebody else, perhaps another process, sends a transaction for this step. */
+class TakenError extends Error {}
+
+/** Steps that one close takes at most: accounts, cash, close, payout, and races with others. */
+const MAX_STEPS = 12;
+const MAX_SURPRISES = 3;
+const SURPRISE_MS = 200;
+
+type Send = Extract<Step, { readonly kind: "send" }>;
+
+export class Closer {
+  readonly #settings: Settings;
+  readonly #debits: Debits;
+  readonly #running = new Map<string, Promise<Closed>>();
+
+  constructor(settings: Settings, debits: Debits) {
+    this.#settings = settings;
+    this.#debits = debits;
+  }
+
+  /**
+   * Settles a channel that takes no more payments (status `closing`), or goes on with what was begun.
+   * @throws {RpcError} {SimulationError} {SigningError} {NotYetError} {StoreError} and then it stays closing, and can be
+   * gone on with.
+   */
+  finish(channelId: string, reason: CloseReason, options: LandOptions = {}): Promise<Closed> {
+    const running = this.#running.get(channelId);
+    if (running !== undefined) return running;
+    const work = this.#finish(channelId, reason, options).finally(() => this.#running.delete(channelId));
+    this.#running.set(channelId, work);
+    return work;
+  }
+
+  /**
+   * Pays out a channel that is sealed, if its payout need not wait any more. For the reclaim sweep.
+   * @throws as `finish`.
+   */
+  async payout(channel: ChannelState): Promise<void> {
+    for (let steps = 0; steps < MAX_STEPS; steps++) {
+      if ((await this.#followKept(channel.channelId, {})) !== undefined) return;
+      const step = await this.#plan(channel);
+      if (step.kind !== "send") return;
+      await this.#send(channel, step, {});
+    }
+  }
+
+  async #finish(channelId: string, reason: CloseReason, options: LandOptions): Promise<Closed> {
+    const { store } = this.#settings;
+    let surprises = 0;
+    for (let steps = 0; steps < MAX_STEPS; steps++) {
+      const channel = await store.channels.get(channelId);
+      if (channel === undefined || channel.status === "open") throw new NotYetError(`${channelId} is not closing`);
+      if (channel.status === "closed") return { kind: "closed", channel };
+      const pending = await this.#followKept(channelId, options);
+      if (pending !== undefined) return pending;
+      const step = await this.#plan(channel);
+      if (step.kind === "wait") throw new NotYetError(`${channelId} is not to be seen`);
+      if (step.kind !== "send") return this.#done(channel, step, reason);
+      try {
+        await this.#send(channel, step, options);
+      } catch (error) {
+        // The channel may have moved on since it was looked at.
+        if (!(error instanceof SimulationError) || ++surprises >= MAX_SURPRISES) throw error;
+        await sleep(SURPRISE_MS * surprises);
+      }
+    }
+    throw new NotYetError(`${channelId} takes more steps than a close has`);
+  }
+
+  /** Transactions that were kept before: no other is built while one of them may land. */
+  async #followKept(
+    channelId: string,
+    options: LandOptions,
+  ): Promise<Extract<Closed, { kind: "pending" }> | undefined> {
+    const { charges } = this.#settings.store;
+    for (const kind of ["close", "payout"] as const) {
+      const record = await charges.byChallenge(recordId(kind, channelId));
+      if (record === undefined || !isUndecided(record)) continue;
+      const outcome = await follow(record, this.#settings, options);
+      if (outcome.kind === "pending") return outcome;
+    }
+    return undefined;
+  }
+
+  async #plan(channel: ChannelState): Promise<Step> {
+    const highest = await this.#debits.finalVoucher(channel);
+    return planClose(await this.#look(channel), { openSlot: channel.openSlot, highest }, this.#settings);
+  }
+
+  async #look(channel: ChannelState): Promise<View> {
+    const { rpc, treasury } = this.#settings;
+    const { channelId, channelProgram, payer, payee, mint, tokenProgram, distributionSplits } = channel;
+    const earners = [...new Set([payee, ...distributionSplits.map(({ recipient }) => recipient)])];
+    const owners = [payer, treasury.toBase58(), ...earners];
+    const holders = owners.map((owner) => tokenAddressOf(owner, mint, tokenProgram));
+    const [account, clock, ...found] = await rpc.accounts([channelId, CLOCK, ...holders]);
+    if (clock === undefined) throw new NotYetError("the cluster has no clock");
+    const time = new DataView(clock.data.buffer, clock.data.byteOffset, clock.data.byteLength);
+    const [payerState, treasuryState, ...earnerStates] = owners.map((owner, i) =>
+      payable(found[i], owner, mint, tokenProgram),
+    );
+    return {
+      found: asChannel(account, channelProgram),
+      slot: time.getBigUint64(0, true),
+      chainTime: time.getBigInt64(32, true),
+      payer: payerState ?? "no",
+      treasury: treasuryState ?? "no",
+      earners: new Map(earners.map((earner, i) => [earner, earnerStates[i] ?? "no"])),
+    };
+  }
+
+  /** Sends one step, or as much of it as fits a transaction. */
+  async #send(channel: ChannelState, step: Send, options: LandOptions): Promise<void> {
+    try {
+      await this.#submit(channel, step, options);
+    } catch (error) {
+      if (error instanceof TakenError) return;
+      if (!(error instanceof TransactionTooLargeError)) throw error;
+      const [first] = step.actions;
+      if (step.create.length > 0) await this.#submit(channel, { ...step, actions: [] }, options);
+      else if (first !== undefined && step.actions.length > 1) {
+        await this.#submit(channel, { ...step, actions: [first] }, options);
+      } else throw error;
+    }
+  }
+
+  async #submit(channel: ChannelState, step: Send, options: LandOptions): Promise<void> {
+    const { rpc, feePayer, computeUnitPrice, landing, store, now } = this.#settings;
+    const { instructions, signers } = await this.#build(channel, step);
+    const kept = step.actions.find((action) => action !== "cash");
+    let record: Charge | undefined;
+    const persist = async (broadcast: Broadcast) => {
+      if (kept === undefined) return;
+      const claim = await store.charges.claim(this.#recordOf(channel, broadcast, step), now());
+      if (!claim.claimed) throw new TakenError();
+      record = claim.charge;
+    };
+    const { fate } = await submit(
+      rpc,
+      { instructions, feePayer, signers, persist, ...(computeUnitPrice === undefined ? {} : { computeUnitPrice }) },
+      { ...landing, ...options },
+    );
+    if (record !== undefined) await note(record, fate, this.#settings);
+  }
+
+  #recordOf({ channelId, payer, payee, mint, escrowed }: ChannelState, broadcast: Broadcast, step: Send) {
+    const kind = step.actions.some((action) => action === "close" || action === "seal") ? "close" : "payout";
+    return recordOf(broadcast, {
+      key: `${kind}:${broadcast.signature}`,
+      challengeId: recordId(kind, channelId),
+      purpose: "close",
+      payer,
+      recipient: payee,
+      currency: mint,
+      amount: step.voucher?.voucher.cumulativeAmount ?? escrowed,
+      sponsored: 0n,
+    });
+  }
+
+  async #build(
+    channel: ChannelState,
+    step: Send,
+  ): Promise<{ readonly instructions: TransactionInstruction[]; readonly signers: readonly TransactionSigner[] }> {
+    const signers: TransactionSigner[] = [];
+    const instructions = this.#createAccounts(channel, step.create);
+    for (const action of step.actions) {
+      // The chain takes a voucher once.
+      const carries = action === "cash" || !step.actions.includes("cash");
+      instructions.push(...(await this.#action(channel, action, carries ? step.voucher : undefined, signers)));
+    }
+    return { instructions, signers };
+  }
+
+  #createAccounts(channel: ChannelState, owners: readonly Owner[]): TransactionInstruction[] {
+    const { feePayerKey, treasury } = this.#settings;
+    const addressOf = (owner: Owner) => {
+      if (owner === "treasury") return treasury;
+      return new PublicKey(owner === "payer" ? channel.payer : owner.earner);
+    };
+    const token = { mint: new PublicKey(channel.mint), tokenProgram: new PublicKey(channel.tokenProgram) };
+    return session.createTokenAccounts(new PublicKey(feePayerKey), owners.map(addressOf), token);
+  }
+
+  async #action(
+    row: ChannelState,
+    action: Action,
+    voucher: SignedVoucher.SignedVoucher | undefined,
+    signers: TransactionSigner[],
+  ): Promise<TransactionInstruction[]> {
+    const { programId, treasury, payee } = this.#settings;
+    const channel = new PublicKey(row.channelId);
+    const carried = voucher === undefined ? {} : { voucher };
+    switch (action) {
+      case "cash":
+        return session.debit({ programId, voucher: voucher as SignedVoucher.SignedVoucher });
+      case "seal":
+        return session.seal({ programId, channel });
+      case "close": {
+        const input = { programId, channel, payee: new PublicKey(row.payee), ...carried };
+        if (!("close" in payee)) {
+          signers.push(payee);
+          return session.close(input);
+        }
+        signers.push(...(payee.signers ?? []));
+        return [...(await payee.close(input))];
+      }
+      case "payout":
+        return session.settle({
+          programId,
+          channel,
+          treasury,
+          payer: new PublicKey(row.payer),
+          payee: new PublicKey(row.payee),
+          rentPayer: new PublicKey(row.rentPayer),
+          mint: new PublicKey(row.mint),
+          tokenProgram: new PublicKey(row.tokenProgram),
+          splits: row.distributionSplits,
+          createAccounts: false,
+        });
+    }
+  }
+
+  async #done(
+    channel: ChannelState,
+    step: Exclude<Step, { readonly kind: "send" | "wait" }>,
+    reason: CloseReason,
+  ): Promise<Closed> {
+    const { store, now, onEvent } = this.#settings;
+    const { channelId, accepted, settledOnChain } = channel;
+    const settled = step.settled ?? settledOnChain;
+    const signature = (await store.charges.byChallenge(recordId("close", channelId)))?.signature;
+    const refunded = step.kind === "done" && step.refunded !== undefined ? { refunded: step.refunded } : {};
+    const outcome = { ...refunded, ...(signature === undefined ? {} : { closeSignature: signature }) };
+    await store.channels.finishClose(channelId, { settledOnChain: settled, ...outcome }, now());
+    if (step.kind === "done" && step.gone) await store.channels.observe(channelId, { reclaimed: true }, now());
+    const owed = channel.voucherSigner === "client" ? accepted : channel.spent;
+    if (owed > settled) onEvent({ type: "lost", channelId, amount: owed - settled });
+    if (step.kind === "held") onEvent({ type: "payout-held", channelId, owner: step.owner });
+    onEvent({
+      type: "closed",
+      channelId,
+      reason,
+      settled,
+      ...refunded,
+      ...(signature === undefined ? {} : { signature }),
+    });
+    return { kind: "closed", channel: (await store.channels.get(channelId)) ?? channel };
+  }
+}
+
+const CLOCK = SYSVAR_CLOCK_PUBKEY.toBase58();
+
+function recordId(kind: "close" | "payout", channelId: string): string {
+  return `${kind}:${channelId}`;
+}

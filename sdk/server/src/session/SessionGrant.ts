@@ -1,0 +1,118 @@
+// A request that is paid from a channel, until its response is known.
+import type { Receipt } from "@mppsol/core";
+import type { Grant, Payment } from "../intent.js";
+import type { Balance, StoredResponse } from "../stores/Store.js";
+import type { Debits } from "./Debits.js";
+import type { Paid, Paying } from "./Deliveries.js";
+import type { Settings } from "./options.js";
+import { receiptOf } from "./receipt.js";
+import { SessionMeter } from "./SessionMeter.js";
+
+/** Bytes of a response that are kept for replays. */
+export const MAX_STORED_BYTES = 256 * 1024;
+
+export interface Granted extends Paying {
+  /** Key of its delivery. */
+  readonly key: string;
+  readonly owner: string;
+  readonly balance: Balance;
+  readonly paid: Paid;
+}
+
+export class SessionGrant implements Grant {
+  readonly kind = "grant";
+  readonly receipt: Receipt.Receipt;
+  readonly payment: Payment;
+  readonly #settings: Settings;
+  readonly #debits: Debits;
+  readonly #granted: Granted;
+  readonly #meter: SessionMeter;
+  readonly #renewal: NodeJS.Timeout;
+  #end: Promise<Receipt.Receipt> | undefined;
+
+  constructor(settings: Settings, debits: Debits, granted: Granted) {
+    const { channel, balance, paid, challengeId, price, key, context } = granted;
+    this.#settings = settings;
+    this.#debits = debits;
+    this.#granted = granted;
+    this.receipt = this.#receiptOf(balance);
+    const reserves = typeof price !== "bigint" && price.reserve !== undefined;
+    this.#meter = new SessionMeter(settings, debits, {
+      channel,
+      key,
+      price,
+      ...(reserves ? { reserved: paid.reserve > 0n ? paid.reserve : paid.settled } : {}),
+      prepaid: paid.prepaid,
+      balance,
+      signal: context.signal,
+      receipt: (now) => this.#receiptOf(now),
+    });
+    this.payment = {
+      intent: "session",
+      payer: channel.payer,
+      reference: channel.channelId,
+      amount: paid.debit + paid.reserve + paid.settled,
+      challengeId,
+      meter: this.#meter,
+    };
+    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, settings.deliveryLeaseMs / 3));
+    this.#renewal.unref();
+  }
+
+  finish(response: Parameters<Grant["finish"]>[0]): Promise<Receipt.Receipt> {
+    this.#end ??= this.#finish(response);
+    return this.#end;
+  }
+
+  async fail(): Promise<void> {
+    this.#end ??= this.#fail();
+    await this.#end;
+  }
+
+  async #finish({ status, headers, body }: Parameters<Grant["finish"]>[0]): Promise<Receipt.Receipt> {
+    const { store, now } = this.#settings;
+    const { channel, key, paid, context } = this.#granted;
+    clearInterval(this.#renewal);
+    await this.#meter.end();
+    if (paid.reserve > 0n) this.#meter.update(await this.#debits.settle(channel, key, this.#meter.actual));
+    // Nobody can ask for it again without a key.
+    if (context.idempotencyKey === undefined) await store.deliveries.abandon(channel.channelId, key);
+    else {
+      const kept =
+        body === undefined || body.length > MAX_STORED_BYTES ? undefined : Buffer.from(body).toString("base64");
+      const stored: StoredResponse = { status, headers, ...(kept === undefined ? {} : { body: kept }) };
+      await store.deliveries.finish(channel.channelId, key, stored, now());
+    }
+    return this.#meter.receipt();
+  }
+
+  /** Gives back all of it: nothing of the response has left. A close or a lost lease leaves nothing to give back. */
+  async #fail(): Promise<Receipt.Receipt> {
+    const { store, now } = this.#settings;
+    const { key, channel } = this.#granted;
+    const { channelId } = channel;
+    clearInterval(this.#renewal);
+    await this.#meter.end();
+    const delivery = await store.deliveries.get(channelId, key);
+    if (delivery !== undefined && delivery.debited > 0n) {
+      this.#meter.update(await store.channels.refund(channelId, key, delivery.debited, now()));
+    }
+    await store.deliveries.abandon(channelId, key);
+    return this.#meter.receipt();
+  }
+
+  /** As long as this process lives, nobody takes the request over. */
+  async #renew(): Promise<void> {
+    const { store, now, deliveryLeaseMs, onEvent } = this.#settings;
+    const { key, owner, channel } = this.#granted;
+    try {
+      await store.deliveries.renew(channel.channelId, key, owner, now() + deliveryLeaseMs);
+    } catch (error) {
+      onEvent({ type: "error", during: "renewing a lease", channelId: channel.channelId, error });
+    }
+  }
+
+  #receiptOf(balance: Balance): Receipt.Receipt {
+    return receiptOf(balance, this.#granted.challengeId, this.#settings.now());
+  }
+}

@@ -1,0 +1,159 @@
+// Topping channels up (draft-solana-session-00, "TopUp"): exactly one instruction, for exactly this channel, and the
+// deposit counts as the chain says it is.
+import { Integer, RefusedError, type SessionAction } from "@mppsol/core";
+import { session } from "@mppsol/programs";
+import { PublicKey } from "@solana/web3.js";
+import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
+import type { ChannelState, Charge } from "../stores/Store.js";
+import { difference, findChannel } from "./channelAccount.js";
+import { beforeTaking, failureName, follow, recordOf } from "./journal.js";
+import type { Settings } from "./options.js";
+import { type ClientTransaction, checkWritable, onlyCall, readTransaction } from "./transaction.js";
+
+export type ToppedUp =
+  | { readonly kind: "topped-up"; readonly channel: ChannelState; readonly signature: string }
+  | { readonly kind: "pending"; readonly signature: string };
+
+const CODES = {
+  encoding: "topup-transaction-encoding",
+  lookupTable: "topup-lookup-table",
+  instructions: "topup-instructions",
+  feePayer: "topup-fee-payer",
+  computeBudget: "topup-compute-budget",
+  signature: "topup-signature",
+} as const;
+
+const TOPUP = 3;
+const FEE_LAMPORTS = 5_000n;
+
+export class TopUps {
+  readonly #settings: Settings;
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Lands the top-up of a credential. The same credential gets the same answer.
+   * @param channel as it is known, open on chain when last looked at.
+   * @throws {RefusedError} and then nothing was broadcast, or what was has failed or can never land.
+   */
+  async topUp(action: SessionAction.TopUp, channel: ChannelState): Promise<ToppedUp> {
+    const given = await this.#check(action, channel);
+    const known = await this.#settings.store.charges.get(given.hash);
+    const before = known === undefined ? await this.#deposit(channel) : 0n;
+    const record = known ?? (await this.#admit(given, action, channel));
+    if (record.key !== given.hash || record.challengeId !== recordId(channel.channelId, given.hash)) {
+      throw new RefusedError("topup-used");
+    }
+    const outcome = await follow(record, this.#settings);
+    switch (outcome.kind) {
+      case "pending":
+        return outcome;
+      case "expired":
+        throw new RefusedError("topup-expired");
+      case "failed":
+        throw new RefusedError("topup-failed", `The top-up transaction failed: ${outcome.reason}.`, {
+          reason: outcome.reason,
+        });
+      case "confirmed":
+        return this.#count(channel, record, { least: before + record.amount, slot: outcome.slot });
+    }
+  }
+
+  async #check(action: SessionAction.TopUp, channel: ChannelState): Promise<ClientTransaction> {
+    const { sponsor, feePayerKey, maxPriorityFeeLamports, programId } = this.#settings;
+    const { payer, mint, tokenProgram, channelId } = channel;
+    const amount = action.additionalAmount;
+    if (amount === 0n) throw new RefusedError("topup-amount", "The amount of the top-up is 0.");
+    const feePayer = sponsor ? feePayerKey : payer;
+    const given = readTransaction(action.transaction, CODES);
+    const bound = sponsor ? maxPriorityFeeLamports : undefined;
+    const call = onlyCall(given, { payer, feePayer, maxPriorityFeeLamports: bound }, CODES);
+    const [expected] = await session.topup({
+      programId,
+      channel: new PublicKey(channelId),
+      payer: new PublicKey(payer),
+      mint: new PublicKey(mint),
+      tokenProgram: new PublicKey(tokenProgram),
+      amount,
+    });
+    if (expected === undefined || call.programId !== programId.toBase58() || call.data[0] !== TOPUP) {
+      throw new RefusedError("topup-instructions");
+    }
+    const accounts = expected.keys.map((key) => key.pubkey.toBase58());
+    if (accounts.join() !== call.accounts.join()) throw new RefusedError("topup-instructions");
+    if (!expected.data.equals(call.data)) throw new RefusedError("topup-amount");
+    checkWritable(given, new Set([feePayer, ...accounts.slice(0, 4)]), CODES);
+    return given;
+  }
+
+  async #admit(given: ClientTransaction, action: SessionAction.TopUp, channel: ChannelState): Promise<Charge> {
+    const { store, rpc, feePayer, sponsor, now, maxPriorityFeeLamports } = this.#settings;
+    const { transaction, hash } = given;
+    if (channel.escrowed + action.additionalAmount > Integer.MAX_U64) {
+      throw new RefusedError("topup-amount", "The deposit would exceed 64 bits.");
+    }
+    const lastValidBlockHeight = await beforeTaking(async () => {
+      await this.#simulate(given);
+      return lastValidBound(rpc);
+    });
+    if (sponsor) await addSignature(transaction, feePayer);
+    const record = recordOf(broadcastOf(transaction, lastValidBlockHeight), {
+      key: hash,
+      challengeId: recordId(channel.channelId, hash),
+      purpose: "topup",
+      payer: channel.payer,
+      recipient: channel.payee,
+      currency: channel.mint,
+      amount: action.additionalAmount,
+      sponsored: sponsor ? 2n * FEE_LAMPORTS + maxPriorityFeeLamports : 0n,
+    });
+    return (await store.charges.claim(record, now())).charge;
+  }
+
+  async #simulate({ transaction }: ClientTransaction): Promise<void> {
+    const { err, logs } = await this.#settings.rpc.simulate(transaction);
+    if (err === null || err === "AlreadyProcessed") return;
+    if (err === "BlockhashNotFound") throw new RefusedError("topup-expired");
+    const reason = failureName({ err, logs });
+    throw new RefusedError("topup-simulation", `The top-up transaction would fail: ${reason}.`, { reason });
+  }
+
+  /** The deposit on chain, of a channel that can still be topped up. */
+  async #deposit(channel: ChannelState): Promise<bigint> {
+    const found = await beforeTaking(() => findChannel(this.#settings.rpc, channel));
+    if (found.kind === "absent") throw new RefusedError("channel-closed");
+    if (found.kind === "foreign" || difference(found.channel, channel) !== undefined) {
+      throw new RefusedError("channel-mismatch");
+    }
+    if (found.channel.status === "closing") throw new RefusedError("channel-closing");
+    if (found.channel.status !== "open") throw new RefusedError("channel-closed");
+    return found.channel.deposit;
+  }
+
+  /** What is on chain counts, not what was asked for. */
+  async #count(
+    { channelId, ...channel }: ChannelState,
+    record: Charge,
+    landed: { readonly least: bigint; readonly slot: bigint | undefined },
+  ): Promise<ToppedUp> {
+    const { store, rpc, now, onEvent } = this.#settings;
+    const options = landed.slot === undefined ? {} : { minContextSlot: landed.slot };
+    const found = await beforeTaking(() => findChannel(rpc, { channelId, ...channel }, options));
+    if (found.kind === "absent") throw new RefusedError("channel-closed");
+    if (found.kind === "foreign") throw new RefusedError("topup-state", `The account is no channel: ${found.problem}.`);
+    const { deposit } = found.channel;
+    if (deposit < landed.least) throw new RefusedError("topup-state");
+    const counted = await store.channels.topup(channelId, deposit, now());
+    if (counted === undefined) throw new RefusedError("channel-unknown");
+    const signature = record.signature as string;
+    onEvent({ type: "topped-up", channelId, deposit, signature });
+    return { kind: "topped-up", channel: counted, signature };
+  }
+}
+
+/** A channel can be topped up by several transactions at once. */
+function recordId(channelId: string, hash: string): string {
+  return `topup:${channelId}:${hash}`;
+}

@@ -1,0 +1,136 @@
+// What is to be done next to bring a channel to its end, seen from what is on chain (draft-solana-session-00, "Close
+// (Cooperative)" and "Forced Close"). Decides; sends nothing.
+import type { SignedVoucher } from "@mppsol/core";
+import { OPEN_SLOT_WINDOW } from "@mppsol/programs";
+import type { Found, OnChain } from "./channelAccount.js";
+import type { MissingPayerAccount } from "./options.js";
+import type { Payable } from "./tokenAccounts.js";
+
+export interface View {
+  readonly found: Found;
+  /** Unix seconds of the chain. */
+  readonly chainTime: bigint;
+  /** Slot of the chain, as of which all of this was read. */
+  readonly slot: bigint;
+  readonly payer: Payable;
+  /** Payee and recipients of splits, by address. */
+  readonly earners: ReadonlyMap<string, Payable>;
+  readonly treasury: Payable;
+}
+
+export interface Policy {
+  readonly missingPayerAccount: MissingPayerAccount;
+}
+
+export type Step =
+  /** Nothing is left to do but the rent. */
+  | { readonly kind: "done"; readonly settled?: bigint; readonly refunded?: bigint; readonly gone: boolean }
+  /** The node has not come as far as the channel's beginning: nothing can be concluded. */
+  | { readonly kind: "wait" }
+  /** Sealed: the earnings are paid or safe; the payout waits for an account of `owner` that can be paid. */
+  | { readonly kind: "held"; readonly settled: bigint; readonly owner: string }
+  | {
+      readonly kind: "send";
+      /** Whose missing token accounts to make before. */
+      readonly create: readonly Owner[];
+      /** In this order, in one transaction if it fits. */
+      readonly actions: readonly Action[];
+      readonly voucher?: SignedVoucher.SignedVoucher;
+    };
+
+/** `payer` and `treasury`, or an earner's address. */
+export type Owner = "payer" | "treasury" | { readonly earner: string };
+
+/** Of the channel program; `cash` is `debit`, `payout` is `settle`. */
+export type Action = "cash" | "close" | "seal" | "payout";
+
+/** Highest voucher, if the chain would still take it. */
+export function cashable(
+  voucher: SignedVoucher.SignedVoucher | undefined,
+  { settled, deposit }: Pick<OnChain, "settled" | "deposit">,
+  chainTime: bigint,
+): SignedVoucher.SignedVoucher | undefined {
+  if (voucher === undefined) return undefined;
+  const { cumulativeAmount, expiresAt } = voucher.voucher;
+  const fits = cumulativeAmount > settled && cumulativeAmount <= deposit;
+  return fits && (expiresAt === 0n || chainTime < expiresAt) ? voucher : undefined;
+}
+
+/**
+ * Whether the account can be gone. Its address stays occupied for the window; a node that finds nothing there before
+ * lags behind.
+ */
+export function canBeGone(openSlot: bigint, slot: bigint): boolean {
+  return slot > openSlot + OPEN_SLOT_WINDOW;
+}
+
+/** The next step. `highest`: the voucher to cash. */
+export function planClose(
+  view: View,
+  { openSlot, highest }: { readonly openSlot: bigint; readonly highest: SignedVoucher.SignedVoucher | undefined },
+  policy: Policy,
+): Step {
+  if (view.found.kind === "foreign") return { kind: "wait" };
+  if (view.found.kind === "absent") {
+    return canBeGone(openSlot, view.slot) ? { kind: "done", gone: true } : { kind: "wait" };
+  }
+  const { channel } = view.found;
+  const { status, settled, deposit, closureStartedAt, gracePeriod } = channel;
+  if (status === "distributed") {
+    return { kind: "done", settled, refunded: deposit - settled, gone: false };
+  }
+  const inGrace = view.chainTime < closureStartedAt + BigInt(gracePeriod);
+  const ends = status === "open" || (status === "closing" && inGrace);
+  const voucher = ends ? cashable(highest, channel, view.chainTime) : undefined;
+  const carried = voucher === undefined ? {} : { voucher };
+  const final = voucher?.voucher.cumulativeAmount ?? settled;
+  const refund = channel.payerWithdrawnAt === 0n ? deposit - final : 0n;
+  const held = blocked(view, channel, { final, refund }, policy);
+  const seal: Action[] = status === "sealed" ? [] : [ends ? "close" : "seal"];
+  if (held === undefined) {
+    return {
+      kind: "send",
+      create: missing(view, channel, { final, refund }, policy),
+      actions: [...seal, "payout"],
+      ...carried,
+    };
+  }
+  if (status === "sealed") return { kind: "held", settled, owner: held };
+  // The payer's refund must wait, the earnings need not: they are paid while the channel is still open.
+  const earned = final > channel.payoutWatermark && status === "open" && held === channel.payer.toBase58();
+  if (!earned) return { kind: "send", create: [], actions: seal, ...carried };
+  const cash: Action[] = voucher === undefined ? [] : ["cash"];
+  return {
+    kind: "send",
+    create: missing(view, channel, { final, refund: 0n }, policy),
+    actions: [...cash, "payout", "close"],
+    ...carried,
+  };
+}
+
+interface Due {
+  readonly final: bigint;
+  readonly refund: bigint;
+}
+
+/** Somebody whose money would go to the treasury if the payout were made now. */
+function blocked(view: View, channel: OnChain, { final, refund }: Due, policy: Policy): string | undefined {
+  if (final > channel.payoutWatermark) {
+    for (const [owner, state] of view.earners) if (state === "no") return owner;
+  }
+  const { missingPayerAccount } = policy;
+  if (refund === 0n || view.payer === "yes" || missingPayerAccount === "forfeit") return undefined;
+  if (view.payer === "missing" && missingPayerAccount === "create") return undefined;
+  return channel.payer.toBase58();
+}
+
+function missing(view: View, channel: OnChain, { final, refund }: Due, policy: Policy): Owner[] {
+  const owners: Owner[] = [];
+  if (final > channel.payoutWatermark) {
+    for (const [earner, state] of view.earners) if (state === "missing") owners.push({ earner });
+  }
+  if (refund > 0n && view.payer === "missing" && policy.missingPayerAccount === "create") owners.push("payer");
+  // What the shares leave over goes there when the channel ends, and what strangers sent to the escrow.
+  if (view.treasury === "missing") owners.push("treasury");
+  return owners;
+}

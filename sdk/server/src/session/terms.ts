@@ -1,0 +1,64 @@
+// What a route asks for: the request of its challenges, for a new channel and for one that goes on.
+import type { SessionRequest } from "@mppsol/core";
+import type { ChannelState } from "../stores/Store.js";
+import type { Settings } from "./options.js";
+import { type Price, unitOf } from "./price.js";
+
+/** What a route says about itself in its challenges. */
+export interface RouteTerms {
+  readonly price: Price;
+  readonly externalId?: string;
+}
+
+type Request = SessionRequest.SessionRequest;
+
+/** A recent blockhash and its slot, for a new channel. */
+export interface Recent {
+  readonly blockhash: string;
+  readonly slot: bigint;
+}
+
+/** The terms of a new channel, without what changes from challenge to challenge. Throws {RpcError} {MintError}. */
+export async function termsOf({ price, externalId }: RouteTerms, settings: Settings): Promise<Request> {
+  const { decimals, tokenProgram } = await settings.mints.get(settings.currency);
+  const { minimumDeposit, suggestedDeposit, minVoucherDelta, ttlSeconds, idleTimeoutOptionsSeconds } = settings;
+  return {
+    ...unitOf(price),
+    recipient: settings.recipient.toBase58(),
+    currency: settings.currency,
+    network: settings.network,
+    channelProgram: settings.programId.toBase58(),
+    decimals,
+    tokenProgram,
+    feePayer: settings.sponsor,
+    ...(settings.sponsor ? { feePayerKey: settings.feePayerKey } : {}),
+    ...(settings.operatorKey === undefined
+      ? { voucherSigner: "client" }
+      : { voucherSigner: "operator", operator: settings.operatorKey }),
+    gracePeriodSeconds: settings.gracePeriodSeconds,
+    distributionSplits: settings.distributionSplits,
+    ...(externalId === undefined ? {} : { externalId }),
+    ...(minimumDeposit === undefined ? {} : { minimumDeposit }),
+    ...(suggestedDeposit === undefined ? {} : { suggestedDeposit }),
+    ...(minVoucherDelta === undefined ? {} : { minVoucherDelta }),
+    ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
+    ...(idleTimeoutOptionsSeconds === undefined ? {} : { idleTimeoutOptionsSeconds }),
+  };
+}
+
+/** The request of a challenge to open a channel. */
+export function forNew(terms: Request, { blockhash, slot }: Recent): Request {
+  return { ...terms, recentBlockhash: blockhash, recentSlot: slot };
+}
+
+/** The request of a challenge to go on with this channel. */
+export function forResumed(terms: Request, { channelId, idleTimeoutSeconds }: ChannelState): Request {
+  const {
+    gracePeriodSeconds: _1,
+    minimumDeposit: _2,
+    suggestedDeposit: _3,
+    idleTimeoutOptionsSeconds: _4,
+    ...lasting
+  } = terms;
+  return { ...lasting, channelId, idleTimeoutSeconds };
+}
