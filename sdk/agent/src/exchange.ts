@@ -50,7 +50,7 @@ export async function exchange(
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
       return { response, request: current, left };
     }
-    await discard(response);
+    discard(response);
     if (current.redirect === "error") throw new TypeError("unexpected redirect");
     if (hops === MAX_REDIRECTS) throw new TypeError("too many redirects");
     const next = redirected(current, response.status, location);
@@ -98,7 +98,7 @@ function redirected(request: Outgoing, status: number, location: string): Outgoi
   return { ...request, url: url.href, headers };
 }
 
-/** Gives the connection back. */
-export async function discard(response: Response): Promise<void> {
-  await response.body?.cancel().catch(() => {});
+/** Gives the connection back. Not waited for: a body that was cloned is cancelled only when its copies are. */
+export function discard(response: Response): void {
+  response.body?.cancel().catch(() => {}); // being read: then whoever reads it ends it
 }

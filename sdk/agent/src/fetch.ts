@@ -7,6 +7,7 @@ import type { Fetch } from "./context.js";
 import {
   AuthorizationConflictError,
   BodyNotReplayableError,
+  ChallengeRefusedError,
   ChallengeUnsupportedError,
   CrossOriginRedirectError,
   NotPaidError,
@@ -117,7 +118,7 @@ class Engine {
     if (first.response.status !== 402 || challengesOf(first.response).length === 0) return first.response;
     const problem = this.#whyUnpayable(request, first);
     if (problem !== undefined) {
-      await discard(first.response);
+      discard(first.response);
       throw problem;
     }
     return this.#flights.share(first.request, async (signal) => {
@@ -172,7 +173,7 @@ class Engine {
   async #choose(purchase: Purchase, response: Response, refused?: Chosen): Promise<Chosen> {
     const { request, idempotencyKey } = purchase;
     const challenges = challengesOf(response);
-    await discard(response);
+    discard(response);
     const errand = errandOf(this.#options, request, idempotencyKey);
     let reason: NotPaidError | undefined;
     for (const { challenge, payer } of this.#candidates(purchase, challenges, refused)) {
@@ -208,14 +209,40 @@ class Engine {
   async #buy(purchase: Purchase, first: Chosen): Promise<Response> {
     let chosen = first;
     for (let attempt = 1; ; attempt++) {
+      chosen = await this.#unexpired(purchase, chosen);
       const { payment } = chosen;
       const response = await this.#present(purchase, payment);
       const problem = await problemOf(response);
       if (!isRefusal(response, problem?.code)) return this.#finish(purchase, payment, response);
-      const verdict = await payment.refused(response.clone(), problem?.code);
+      const copy = response.clone();
+      const verdict = await payment.refused(copy, problem?.code);
+      discard(copy);
       const again = verdict === "retry" && attempt < MAX_ATTEMPTS && challengesOf(response).length > 0;
       if (!again) throw new PaymentRefusedError(response, problem, payment.outcome?.() ?? { fate: "unknown" });
       chosen = await this.#choose(purchase, response, chosen);
+    }
+  }
+
+  /**
+   * Making a payment can take as long as a person takes to confirm it. No credential goes out for a challenge that has
+   * expired meanwhile (draft-httpauth-payment-00, `expires`): the same payment is put under a fresh one.
+   * @throws {ChallengeRefusedError} "expired" when there is none.
+   */
+  async #unexpired(purchase: Purchase, chosen: Chosen): Promise<Chosen> {
+    const { challenge } = chosen.payment.credential;
+    const serverNow = this.#options.clocks.nowAt(originOf(purchase.request.url));
+    // What was opened under a session's challenge goes on after it has expired.
+    if (challenge.intent !== "charge" || !Challenge.expired(challenge, serverNow)) return chosen;
+    try {
+      const { response, left } = await exchange(this.#options, purchase.request);
+      if (left !== undefined || challengesOf(response).length === 0) {
+        discard(response);
+        throw new ChallengeRefusedError("expired", "the challenge expired while the payment was made");
+      }
+      return await this.#choose(purchase, response, chosen);
+    } catch (error) {
+      await chosen.payment.lost();
+      throw error;
     }
   }
 
@@ -238,7 +265,7 @@ class Engine {
           if (!isOpen(response.status, problem?.code)) return response;
           if (typeof problem?.signature === "string") signature = problem.signature;
           wait = retryAfter(response, now());
-          await discard(response);
+          discard(response);
         } catch (error) {
           purchase.request.signal?.throwIfAborted();
           cause = error;

@@ -1,6 +1,12 @@
 // A seller, written from the drafts and nothing else: raw HTTP, challenges, settlement on the chain. Tests replace the
 // parts of it in which a hostile or a broken seller differs.
-import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo } from "node:net";
 import {
   Base58,
@@ -44,6 +50,7 @@ export class Till {
   readonly hits: Hit[] = [];
   /** Signatures that bought something. */
   readonly settled: string[] = [];
+  readonly issued: Challenge.Challenge[] = [];
   route: Route = () => ({ status: 404 });
   readonly #server: Server;
   readonly #answers = new Map<string, Reply>();
@@ -107,7 +114,7 @@ export class Till {
   }
 
   challenge(request: JsonObject, hit: Hit, more: Partial<Challenge.Terms> = {}): Challenge.Challenge {
-    return Challenge.issue(
+    const issued = Challenge.issue(
       {
         realm: "the till",
         method: "solana",
@@ -119,6 +126,8 @@ export class Till {
       },
       SECRET,
     );
+    this.issued.push(issued);
+    return issued;
   }
 
   /** 402. */
@@ -182,7 +191,8 @@ export class Till {
   async settle(credential: Credential.Credential): Promise<string> {
     const payload = ChargePayload.fromJson(credential.payload);
     if (payload.type === "bundle") throw new Error("a bundle");
-    const signature = payload.type === "signature" ? payload.signature : await this.land(credential, payload.transaction);
+    const signature =
+      payload.type === "signature" ? payload.signature : await this.land(credential, payload.transaction);
     if (this.settled.includes(signature)) throw new Error("consumed");
     this.settled.push(signature);
     return signature;
@@ -205,7 +215,10 @@ export class Till {
     });
     return {
       status: 200,
-      headers: { "payment-receipt": Receipt.format({ ...receipt, ...more } as Receipt.Receipt), "cache-control": "private" },
+      headers: {
+        "payment-receipt": Receipt.format({ ...receipt, ...more } as Receipt.Receipt),
+        "cache-control": "private",
+      },
       body: { served: this.settled.length },
     };
   }

@@ -85,7 +85,9 @@ export class ChargePayer implements Payer {
       fee: await preflight(this.#chain, plan, budget),
     });
     const payment = await this.#sign(occasion, plan, unsigned, lifetime, authorization);
-    const transfer = new Transfer(this.#context, this.#pending, authorization, { ...payment, request, url });
+    const { expiryWaitMs = EXPIRY_WAIT_MS } = this.#options;
+    const made = { ...payment, request, url, expiryWaitMs };
+    const transfer = new Transfer(this.#context, this.#pending, authorization, made);
     if (this.#options.mode === "push" && !request.feePayer) await this.#push(transfer, occasion);
     this.#context.progress({ step: "paying", intent: "charge", url });
     return new ChargePayment(challenge, transfer);
@@ -137,6 +139,7 @@ class Transfer {
   readonly url: string;
   readonly wire: Uint8Array;
   readonly broadcast: Broadcast;
+  readonly expiryWaitMs: number;
   readonly #context: Context;
   readonly #pending: PendingCharges;
   readonly #authorization: Authorization;
@@ -150,7 +153,7 @@ class Transfer {
     context: Context,
     pending: PendingCharges,
     authorization: Authorization,
-    made: { request: Request; url: string; wire: Uint8Array; broadcast: Broadcast },
+    made: Pick<Transfer, "request" | "url" | "wire" | "broadcast" | "expiryWaitMs">,
   ) {
     this.#context = context;
     this.#pending = pending;
@@ -159,6 +162,7 @@ class Transfer {
     this.url = made.url;
     this.wire = made.wire;
     this.broadcast = made.broadcast;
+    this.expiryWaitMs = made.expiryWaitMs;
     if (made.broadcast.first) this.reference = made.broadcast.signature;
   }
 
@@ -188,9 +192,8 @@ class Transfer {
 /** Refusals of the challenge, not of the payment: under a fresh one the same transaction is as good as before. */
 const STALE_CHALLENGE: ReadonlySet<string> = new Set(["challenge-unknown", "challenge-expired", "challenge-used"]);
 
-/** How long a transaction that the server has given up on may take to be beyond doubt. */
-const EXPIRY_LOOKS = 20;
-const EXPIRY_LOOK_MS = 1_000;
+const EXPIRY_WAIT_MS = 20_000;
+const EXPIRY_LOOK_MS = 500;
 
 class ChargePayment implements Payment {
   readonly credential: Payment["credential"];
@@ -228,7 +231,7 @@ class ChargePayment implements Payment {
 
   async refused(_: Response, code: string | undefined): Promise<"retry" | "give-up"> {
     try {
-      await this.#look(code === "transaction-expired" ? EXPIRY_LOOKS : 1);
+      await this.#look(code === "transaction-expired" ? this.#transfer.expiryWaitMs : 0);
     } catch (error) {
       if (!(error instanceof ChainError)) throw error; // its fate stays open
     }
@@ -256,10 +259,10 @@ class ChargePayment implements Payment {
     return { fate: this.#transfer.fate, reference: this.#transfer.reference };
   }
 
-  async #look(times: number): Promise<void> {
-    for (let i = 1; ; i++) {
+  async #look(waitMs: number): Promise<void> {
+    for (let waited = 0; ; waited += EXPIRY_LOOK_MS) {
       const { fate } = await this.#transfer.look();
-      if (fate !== "unknown" || i >= times) return;
+      if (fate !== "unknown" || waited >= waitMs) return;
       await pause(EXPIRY_LOOK_MS, undefined);
     }
   }

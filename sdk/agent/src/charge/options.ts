@@ -12,4 +12,9 @@ export interface ChargeOptions {
   readonly computeUnitPrice?: bigint;
   /** Lamports of priority fee that a server that pays the fee is asked for at most. Default: 2,000. */
   readonly sponsoredPriorityFee?: bigint;
+  /**
+   * Milliseconds to wait until the chain agrees with a server that a payment can never land, so that it can be made anew.
+   * Default 20,000: finality takes that long.
+   */
+  readonly expiryWaitMs?: number;
 }
