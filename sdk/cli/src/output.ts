@@ -3,7 +3,7 @@ import type { JsonValue } from "@mppsol/core";
 
 /** The streams a command writes to; tests give their own. */
 export interface Streams {
-  readonly out: (text: string) => void;
+  readonly out: (text: string | Uint8Array) => void;
   readonly err: (text: string) => void;
   /** Whether somebody looks on: progress is shown on a terminal only. */
   readonly terminal: boolean;
@@ -41,7 +41,7 @@ export class Output {
 
   /** Bytes as they come, for `curl`. */
   raw(chunk: Uint8Array | string): void {
-    this.#streams.out(typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8"));
+    this.#streams.out(chunk);
   }
 }
 

@@ -2,8 +2,10 @@
 import { MppsolError } from "@mppsol/core";
 import { Command, CommanderError } from "commander";
 import type { Context } from "./commands/context.js";
+import { curlCommand } from "./commands/curl.js";
 import { inspectCommand } from "./commands/inspect.js";
 import { localnetCommand } from "./commands/localnet.js";
+import { sessionsCommand } from "./commands/sessions.js";
 import { validateCommand } from "./commands/validate.js";
 import { walletCommand } from "./commands/wallet.js";
 import { CliError, EXIT, type ExitCode } from "./exit.js";
@@ -26,6 +28,8 @@ export function program(context: Context): Command {
     .showHelpAfterError("(--help lists the options)")
     .addHelpText("after", EXIT_CODES);
   for (const command of [
+    curlCommand(context),
+    sessionsCommand(context),
     walletCommand(context),
     inspectCommand(context),
     validateCommand(context),

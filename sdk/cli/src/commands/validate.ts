@@ -1,15 +1,20 @@
 // `mppsol validate`: holds any MPP server against the drafts, and against the chain it says it is paid on.
+import type { Agent } from "@mppsol/agent";
 import type { Discovery } from "@mppsol/core";
 import { Command } from "commander";
 import { CliError, EXIT, usage } from "../exit.js";
 import { type Cluster, cluster } from "../network.js";
+import type { Output } from "../output.js";
 import { checkRequest } from "../validate/chain.js";
 import { checkChallenge, type Target } from "../validate/challenge.js";
 import { type Check, Checks } from "../validate/checks.js";
 import { checkDiscovery } from "../validate/discovery.js";
+import { checkPayment } from "../validate/pay.js";
+import { type PayOptions, payEnding, walletAgent } from "../wallet-agent.js";
 import { type Common, type Context, output, withCluster, withJson, withKeypair } from "./context.js";
+import { withLimits } from "./curl.js";
 
-interface Options extends Common {
+interface Options extends Common, Omit<PayOptions, "keypair"> {
   readonly method: string;
   readonly pay?: boolean;
 }
@@ -17,7 +22,7 @@ interface Options extends Common {
 const MARKS: Readonly<Record<Check["outcome"], string>> = { pass: "ok  ", fail: "FAIL", warn: "warn", skip: "skip" };
 
 export function validateCommand(context: Context): Command {
-  return withJson(withCluster(withKeypair(new Command("validate"))))
+  return withLimits(withJson(withCluster(withKeypair(new Command("validate")))))
     .description(
       "check an MPP server: discovery, challenges, refusals, and what it asks for on the chain; with --pay also real " +
         "payments (charge and session) on localnet or devnet",
@@ -31,7 +36,14 @@ export function validateCommand(context: Context): Command {
       if (options.pay === true && at.network === "mainnet") throw usage("validate: --pay is for localnet and devnet");
       const out = output(context, options);
       const checks = new Checks((check) => out.progress(line(check)));
-      await validate(checks, url, options, at);
+      const agents = options.pay === true ? payers(options, at, out) : undefined;
+      try {
+        await validate(checks, url, options, at, agents);
+      } catch (error) {
+        throw payEnding(error);
+      } finally {
+        for (const agent of Object.values(agents ?? {})) await agent.close();
+      }
       const { all, passed } = checks;
       const counts = { pass: checks.count("pass"), fail: checks.count("fail"), warn: checks.count("warn") };
       out.result({ url, passed, ...counts, checks: all.map((check) => ({ ...check })) }, [
@@ -42,7 +54,18 @@ export function validateCommand(context: Context): Command {
     });
 }
 
-async function validate(checks: Checks, url: string, options: Options, at: Cluster): Promise<void> {
+interface Payers {
+  readonly charge: Agent;
+  readonly session: Agent;
+}
+
+/** An agent a way to pay: each is held to its own, and keeps nothing. */
+function payers(options: Options, at: Cluster, out: Output): Payers {
+  const agent = (prefer: "charge" | "session") => walletAgent({ ...options, prefer }, at, out, true);
+  return { charge: agent("charge"), session: agent("session") };
+}
+
+async function validate(checks: Checks, url: string, options: Options, at: Cluster, agents?: Payers): Promise<void> {
   const operations = await checkDiscovery(checks, new URL(url).origin);
   const targets = choose(url, options.method.toUpperCase(), operations);
   if (targets.length === 0) {
@@ -50,7 +73,12 @@ async function validate(checks: Checks, url: string, options: Options, at: Clust
   }
   for (const target of targets) {
     for (const challenge of await checkChallenge(checks, target)) {
-      if (challenge.method === "solana") await checkRequest(checks, challenge, at);
+      if (challenge.method !== "solana") continue;
+      const payable = await checkRequest(checks, challenge, at);
+      if (payable && agents !== undefined) {
+        const agent = challenge.intent === "charge" ? agents.charge : agents.session;
+        await checkPayment(checks, agent, target, challenge, at);
+      }
     }
   }
 }

@@ -1,11 +1,12 @@
 // `mppsol wallet`: a keypair file, what it holds, and money for it on networks that give it away.
 import { isLocalnet } from "@mppsol/localnet";
 import { TOKEN_2022_PROGRAM_ID, TOKEN_PROGRAM_ID } from "@solana/spl-token";
-import { LAMPORTS_PER_SOL, type PublicKey } from "@solana/web3.js";
+import type { PublicKey } from "@solana/web3.js";
 import { Command } from "commander";
 import { CliError, EXIT, usage } from "../exit.js";
 import { defaultKeypairPath, readKeypair, writeKeypair } from "../home.js";
 import { type Cluster, cluster, USDC } from "../network.js";
+import { decimal, units } from "../units.js";
 import { type Common, type Context, output, withCluster, withJson, withKeypair } from "./context.js";
 
 interface AirdropOptions extends Common {
@@ -74,6 +75,7 @@ function airdropCommand(context: Context): Command {
 }
 
 async function requestAirdrop({ connection }: Cluster, to: PublicKey, lamports: bigint): Promise<void> {
+  if (lamports > BigInt(Number.MAX_SAFE_INTEGER)) throw usage("--sol: more than there is");
   const signature = await connection.requestAirdrop(to, Number(lamports));
   const latest = await connection.getLatestBlockhash();
   const { value } = await connection.confirmTransaction({ signature, ...latest });
@@ -122,28 +124,6 @@ async function tokenBalances({ connection }: Cluster, owner: PublicKey): Promise
 
 function name({ network }: Cluster, mint: string): string {
   return mint === USDC[network] ? "USDC" : mint;
-}
-
-/** Whole units with their decimals, as `1.5`. */
-export function decimal(amount: bigint, decimals: number): string {
-  const digits = amount.toString().padStart(decimals + 1, "0");
-  const whole = digits.slice(0, digits.length - decimals);
-  const fraction = digits.slice(digits.length - decimals).replace(/0+$/, "");
-  return fraction === "" ? whole : `${whole}.${fraction}`;
-}
-
-/** Base units of a decimal text. */
-export function units(text: string, decimals: number, option: string): bigint {
-  const match = /^(\d{1,12})(?:\.(\d+))?$/.exec(text);
-  const fraction = match?.[2] ?? "";
-  if (match === null || fraction.length > decimals) {
-    throw usage(`${option}: ${text} is not an amount with at most ${decimals} decimals`);
-  }
-  const amount = BigInt((match[1] ?? "") + fraction.padEnd(decimals, "0"));
-  if (amount > BigInt(Number.MAX_SAFE_INTEGER) && decimals === 9) {
-    throw usage(`${option}: more than ${Number.MAX_SAFE_INTEGER / LAMPORTS_PER_SOL} SOL`);
-  }
-  return amount;
 }
 
 /** What the RPC does not answer is said with its address, not with a stack. */
