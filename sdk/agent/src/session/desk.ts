@@ -1,6 +1,7 @@
 // What every part of a session payer works with, and small things that all of them do.
 import { Receipt } from "@mppsol/core";
 import type { Context } from "../context.js";
+import { BudgetExceededError } from "../errors.js";
 import { discard } from "../exchange.js";
 import type { Authorization, Errand, Intended } from "../payer.js";
 import type { SessionChain } from "./chain.js";
@@ -36,6 +37,25 @@ export function intended(
     channelProgram: record.channelProgram,
     ...(fee === undefined ? {} : { fee }),
   };
+}
+
+/**
+ * Sets a deposit aside; when the budget has no room for what is wanted, as much as it has room for, if that is enough.
+ * @throws {NotPaidError} what the budget says.
+ */
+export async function authorizeDeposit(
+  errand: Errand,
+  make: (amount: bigint) => Intended,
+  { least, wanted }: { readonly least: bigint; readonly wanted: bigint },
+): Promise<{ readonly authorization: Authorization; readonly amount: bigint }> {
+  try {
+    return { authorization: await errand.authorize(make(wanted)), amount: wanted };
+  } catch (error) {
+    const { asset } = make(wanted);
+    const room = error instanceof BudgetExceededError && error.asset === asset ? error.available : 0n;
+    if (room < least || room >= wanted) throw error;
+    return { authorization: await errand.authorize(make(room)), amount: room };
+  }
 }
 
 /** A deposit. One whose vouchers the seller signs is the seller's to take, so it counts as spent until it comes back. */

@@ -3,11 +3,20 @@ import { randomUUID } from "node:crypto";
 import { BearerProof, type JsonObject } from "@mppsol/core";
 import type { ChannelState } from "@mppsol/programs";
 import { pause } from "../answers.js";
-import { BudgetExceededError, InsufficientFundsError } from "../errors.js";
-import type { Authorization, Errand } from "../payer.js";
+import { InsufficientFundsError } from "../errors.js";
+import type { Errand } from "../payer.js";
 import type { TokenFacts } from "./chain.js";
 import { Channel } from "./channel.js";
-import { bodiless, conclude, type Desk, depositKind, intended, locked, sessionReceipt } from "./desk.js";
+import {
+  authorizeDeposit,
+  bodiless,
+  conclude,
+  type Desk,
+  depositKind,
+  intended,
+  locked,
+  sessionReceipt,
+} from "./desk.js";
 import { SessionError, SessionTermsError } from "./errors.js";
 import { excludes, mismatch, newChannelOf, openPayload, plan, rentPayerOf, signOpen } from "./opening.js";
 import { DEFAULT_DEPOSIT_UNITS } from "./options.js";
@@ -95,7 +104,7 @@ async function begin(desk: Desk, terms: Terms, errand: Errand): Promise<Channel>
   const { lastValidBlockHeight } = await chain.lifetime(recentBlockhash);
   const token = await chain.token(terms.request.currency);
   checkToken(terms, token);
-  const { authorization, deposit } = await authorize(desk, terms, errand, token);
+  const { authorization, amount: deposit } = await authorize(desk, terms, errand, token);
   try {
     const chosen = plan(terms, context, options, { tokenProgram: token.tokenProgram, deposit });
     const signed = await sign(desk, chosen, terms, errand);
@@ -161,29 +170,16 @@ function checkToken({ request }: Terms, { tokenProgram, decimals }: TokenFacts):
   }
 }
 
-/**
- * The deposit, set aside. When the budget has no room for the one that the policy wants, what room it has will do, if
- * the server takes so little.
- */
-async function authorize(
-  desk: Desk,
-  terms: Terms,
-  errand: Errand,
-  token: TokenFacts,
-): Promise<{ authorization: Authorization; deposit: bigint }> {
+/** The deposit, set aside. */
+async function authorize(desk: Desk, terms: Terms, errand: Errand, token: TokenFacts) {
   const fee = await feeOf(desk, terms);
-  const { least, deposit } = depositOf(desk, terms, errand.url, token.balance);
   const { recipient, currency, network, channelProgram, distributionSplits, voucherSigner } = terms.request;
   const parties = { payee: recipient, mint: currency, network, channelProgram, splits: distributionSplits };
-  const ask = (amount: bigint) =>
-    errand.authorize(intended(parties, depositKind({ voucherSigner }), amount, fee === 0n ? undefined : fee));
-  try {
-    return { authorization: await ask(deposit), deposit };
-  } catch (error) {
-    const room = error instanceof BudgetExceededError && error.asset === currency ? error.available : 0n;
-    if (room < least || room >= deposit) throw error;
-    return { authorization: await ask(room), deposit: room };
-  }
+  return authorizeDeposit(
+    errand,
+    (amount) => intended(parties, depositKind({ voucherSigner }), amount, fee === 0n ? undefined : fee),
+    depositOf(desk, terms, errand.url, token.balance),
+  );
 }
 
 function depositOf({ options }: Desk, { request, maxDeposit }: Terms, url: string, balance: bigint) {
@@ -200,7 +196,7 @@ function depositOf({ options }: Desk, { request, maxDeposit }: Terms, url: strin
     recipient,
   };
   const wanted = options.deposit?.(ask) ?? suggested ?? DEFAULT_DEPOSIT_UNITS * price;
-  return { least, deposit: max(least, min(wanted, most)) };
+  return { least, wanted: max(least, min(wanted, most)) };
 }
 
 /** Lamports that the wallet pays for opening; 0 when the server sponsors it. */

@@ -8,7 +8,16 @@ import { pause } from "../answers.js";
 import { InsufficientFundsError } from "../errors.js";
 import type { Errand } from "../payer.js";
 import type { Channel } from "./channel.js";
-import { bodiless, type Desk, depositKind, intended, locked, sessionReceipt, unlocked } from "./desk.js";
+import {
+  authorizeDeposit,
+  bodiless,
+  type Desk,
+  depositKind,
+  intended,
+  locked,
+  sessionReceipt,
+  unlocked,
+} from "./desk.js";
 import { SessionError, SessionTermsError } from "./errors.js";
 import { rentPayerOf } from "./opening.js";
 import { type Answer, present, type Refusal } from "./present.js";
@@ -63,14 +72,13 @@ async function begin(
   const { context, chain } = desk;
   const { record } = channel;
   const tokenProgram = new PublicKey(record.tokenProgram);
-  const amount = await amountOf(desk, channel, terms, target);
+  const range = await amountOf(desk, channel, terms, target);
   const sponsor = rentPayerOf(terms, context);
   const sponsored = !sponsor.equals(context.signer.publicKey);
   const { blockhash, lastValidBlockHeight } = await chain.latest();
   const kind = depositKind(record);
-  const authorization = await errand.authorize(
-    intended(record, kind, amount, sponsored ? undefined : SIGNATURE_LAMPORTS),
-  );
+  const fee = sponsored ? undefined : SIGNATURE_LAMPORTS;
+  const { authorization, amount } = await authorizeDeposit(errand, (some) => intended(record, kind, some, fee), range);
   try {
     const transaction = buildTransaction({
       feePayer: sponsor,
@@ -93,8 +101,8 @@ async function begin(
   }
 }
 
-/** What is missing, or more: as much as the policy tops up by. */
-async function amountOf({ chain, options }: Desk, channel: Channel, terms: Terms, target: bigint): Promise<bigint> {
+/** What is missing, and what is wanted: as much as the policy tops up by. */
+async function amountOf({ chain, options }: Desk, channel: Channel, terms: Terms, target: bigint) {
   const { record } = channel;
   const { deposit, acknowledged, openingDeposit, mint, tokenProgram } = record;
   if (options.topUp === false) throw new SessionTermsError("deposit", "the deposit is used up, and none is added to");
@@ -105,7 +113,7 @@ async function amountOf({ chain, options }: Desk, channel: Channel, terms: Terms
   }
   const balance = await chain.balance(mint, tokenProgram);
   if (missing > balance) throw new InsufficientFundsError(mint, missing, balance, "the top-up");
-  return max(missing, min(options.topUp?.amount ?? openingDeposit, min(room, balance)));
+  return { least: missing, wanted: max(missing, min(options.topUp?.amount ?? openingDeposit, min(room, balance))) };
 }
 
 async function finish(
