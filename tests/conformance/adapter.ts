@@ -5,16 +5,16 @@ import { text as readAll } from "node:stream/consumers";
 import type { JsonObject } from "@mppsol/core";
 import { answer } from "./operations.js";
 
-function replyTo(request: string): string {
+async function replyTo(request: string): Promise<string> {
   const { schema, op, input } = JSON.parse(request) as { schema: unknown; op: unknown; input: unknown };
   if (schema !== 1 || typeof op !== "string" || typeof input !== "object" || input === null) {
     throw new Error("not a request of schema 1");
   }
-  return JSON.stringify(answer(op, input as JsonObject));
+  return JSON.stringify(await answer(op, input as JsonObject));
 }
 
 if (process.argv.includes("--lines")) {
-  for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${replyTo(line)}\n`);
+  for await (const line of createInterface({ input: process.stdin })) process.stdout.write(`${await replyTo(line)}\n`);
 } else {
-  process.stdout.write(`${replyTo(await readAll(process.stdin))}\n`);
+  process.stdout.write(`${await replyTo(await readAll(process.stdin))}\n`);
 }

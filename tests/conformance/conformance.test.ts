@@ -5,7 +5,7 @@ import { text } from "node:stream/consumers";
 import { fileURLToPath } from "node:url";
 import { expect } from "chai";
 import { CASES, fault } from "./cases.js";
-import { answer, CAPABILITIES, type Reply } from "./operations.js";
+import { answerNow, CAPABILITIES, type Reply } from "./operations.js";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -36,7 +36,7 @@ describe("the conformance vectors", () => {
 
   for (const one of CASES) {
     it(`${one.name}, ${one.op}`, () => {
-      expect(fault(one, answer(one.op, one.input), answer)).to.equal(undefined);
+      expect(fault(one, answerNow(one.op, one.input), answerNow)).to.equal(undefined);
     });
   }
 });
@@ -57,7 +57,7 @@ describe("the conformance adapter", () => {
     expect(code).to.equal(0);
     const replies = stdout.trimEnd().split("\n");
     expect(replies).to.have.length(CASES.length);
-    const faults = CASES.flatMap((one, i) => fault(one, JSON.parse(replies[i] as string) as Reply, answer) ?? []);
+    const faults = CASES.flatMap((one, i) => fault(one, JSON.parse(replies[i] as string) as Reply, answerNow) ?? []);
     expect(faults).to.deep.equal([]);
   });
 

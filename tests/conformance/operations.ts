@@ -59,11 +59,19 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   "server.verify": { errorType: "verification_error", run: verify },
 };
 
+const HTTP = "http.payment_request";
+
 /** The operations that `answer` knows. */
-export const CAPABILITIES: readonly string[] = Object.keys(OPERATIONS);
+export const CAPABILITIES: readonly string[] = [...Object.keys(OPERATIONS), HTTP];
 
 /** Answers one request. Throws what is no refusal of the input: a bug. */
-export function answer(op: string, input: JsonObject): Reply {
+export async function answer(op: string, input: JsonObject): Promise<Reply> {
+  // The agent takes a while to load, and nothing else needs it.
+  return op === HTTP ? (await import("./http.js")).request(input) : answerNow(op, input);
+}
+
+/** The same for everything that needs no network. */
+export function answerNow(op: string, input: JsonObject): Reply {
   const operation = Object.hasOwn(OPERATIONS, op) ? OPERATIONS[op] : undefined;
   if (operation === undefined) return { ok: false, error: { type: "unsupported_operation", message: op } };
   try {
