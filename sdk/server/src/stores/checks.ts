@@ -3,9 +3,12 @@ import { Integer, InvalidFieldError, type SignedVoucher } from "@mppsol/core";
 import type { Outcome, Seen } from "./rules.js";
 import type { NewChannel, NewCharge, NewDelivery, Spend, StoredResponse } from "./Store.js";
 
+/** Bytes. Of two in one index row, too, there is room in a page of Postgres. */
+const LONGEST_KEY = 1_024;
+
 /** Throws {InvalidFieldError}; so do all others here. */
 export function spend(spend: Spend): void {
-  text(spend.channelId, "channelId");
+  key(spend.channelId, "channelId");
   Integer.u64(spend.cost, "cost");
   time(spend.now, "now");
   if (spend.reserve !== undefined) Integer.u64(spend.reserve, "reserve");
@@ -30,12 +33,12 @@ export function voucher(signed: SignedVoucher.SignedVoucher, channelId: string):
   text(signed.signature, "voucher.signature");
 }
 
-export function delivery({ scope, key, digest, owner, leaseUntil }: NewDelivery): void {
-  text(scope, "delivery.scope");
-  text(key, "delivery.key");
-  text(digest, "delivery.digest");
-  text(owner, "delivery.owner");
-  time(leaseUntil, "delivery.leaseUntil");
+export function delivery(delivery: NewDelivery): void {
+  key(delivery.scope, "delivery.scope");
+  key(delivery.key, "delivery.key");
+  text(delivery.digest, "delivery.digest");
+  text(delivery.owner, "delivery.owner");
+  time(delivery.leaseUntil, "delivery.leaseUntil");
 }
 
 export function response({ status, headers, body }: StoredResponse): void {
@@ -51,7 +54,7 @@ export function charge(charge: NewCharge): void {
   Integer.u64(charge.amount, "amount");
   Integer.u64(charge.sponsored, "sponsored");
   if (charge.lastValidBlockHeight !== undefined) Integer.u64(charge.lastValidBlockHeight, "lastValidBlockHeight");
-  for (const [name, value] of Object.entries(charge)) if (typeof value === "string") text(value, name);
+  texts(charge, ["key", "challengeId", "signature"]);
 }
 
 export function channel(channel: NewChannel): void {
@@ -60,7 +63,22 @@ export function channel(channel: NewChannel): void {
   Integer.u64(channel.openSlot, "openSlot");
   time(channel.gracePeriodSeconds, "gracePeriodSeconds");
   time(channel.idleTimeoutSeconds, "idleTimeoutSeconds");
-  for (const [name, value] of Object.entries(channel)) if (typeof value === "string") text(value, name);
+  texts(channel, ["channelId"]);
+}
+
+/** All fields that are strings; `keys` are looked up by. */
+function texts(fields: object, keys: readonly string[]): void {
+  for (const [name, value] of Object.entries(fields)) {
+    if (typeof value === "string") (keys.includes(name) ? key : text)(value, name);
+  }
+}
+
+/** Text that is looked up by: it must fit into an index. */
+function key(value: string, field: string): void {
+  text(value, field);
+  if (value.length > LONGEST_KEY || Buffer.byteLength(value) > LONGEST_KEY) {
+    throw new InvalidFieldError(field, `longer than ${LONGEST_KEY} bytes`);
+  }
 }
 
 /** What every database keeps as it is: no NUL, no half of a surrogate pair. */
@@ -100,4 +118,12 @@ export function seen({ settledOnChain, escrowed, closureStartedAt }: Seen, now: 
   amount(settledOnChain ?? 0n, now);
   if (escrowed !== undefined) Integer.u64(escrowed, "escrowed");
   if (closureStartedAt !== undefined) time(closureStartedAt, "closureStartedAt");
+}
+
+export function chargeChanges(
+  changes: Partial<Pick<NewCharge, "signature" | "wire" | "lastValidBlockHeight" | "reason">>,
+): void {
+  const { lastValidBlockHeight } = changes;
+  if (lastValidBlockHeight !== undefined) Integer.u64(lastValidBlockHeight, "lastValidBlockHeight");
+  texts(changes, ["signature"]);
 }

@@ -1,0 +1,112 @@
+// A store on PGlite, Postgres inside this process: the embedded default. One process at a time.
+import { fsyncSync, mkdirSync } from "node:fs";
+import { dirname, resolve } from "node:path";
+import type { PGlite, Transaction } from "@electric-sql/pglite";
+import { DirectoryLock } from "./directoryLock.js";
+import { MissingDependencyError, StoreClosedError } from "./errors.js";
+import { type DiskSync, initializeDirectory, openDirectory } from "./pgliteFiles.js";
+import type { Store } from "./Store.js";
+import type { Database, Parameter, Row, Session, Statement } from "./sql/Database.js";
+import { SqlStore } from "./sql/SqlStore.js";
+
+export interface PgliteOptions {
+  /** A directory of its own, made when it is not there. Without one, everything is in memory and `durable` is false. */
+  readonly dataDir?: string;
+}
+
+/**
+ * A store on PGlite. Needs the package `@electric-sql/pglite`.
+ *
+ * PGlite by itself does not write through to the disk; here it does: a commit that was acknowledged survives the loss of
+ * power as it does with Postgres. A directory belongs to one process at a time; a lock file beside it sees to that.
+ *
+ * Its methods throw {MissingDependencyError} when the package is not installed, {StoreError} when the directory is in
+ * use, is something else's, or the database fails.
+ */
+export function pgliteStore(options: PgliteOptions = {}): Store {
+  const { dataDir } = options;
+  return new SqlStore(new Pglite(dataDir), dataDir !== undefined);
+}
+
+export class Pglite implements Database {
+  readonly kind = "pglite";
+  readonly #directory: string | undefined;
+  readonly #sync: DiskSync;
+  #opened: Promise<PGlite> | undefined;
+  #lock: DirectoryLock | undefined;
+  #closed = false;
+
+  /** @param sync writes an open file through to the disk. */
+  constructor(dataDir: string | undefined, sync: DiskSync = fsyncSync) {
+    this.#directory = dataDir === undefined ? undefined : resolve(dataDir);
+    this.#sync = sync;
+  }
+
+  async query(statement: Statement, parameters: readonly Parameter[]): Promise<Row[]> {
+    return query(await this.#open(), statement, parameters);
+  }
+
+  async script(text: string): Promise<void> {
+    await (await this.#open()).exec(text);
+  }
+
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const database = await this.#open();
+    return database.transaction((transaction) =>
+      work({
+        query: (statement, parameters) => query(transaction, statement, parameters),
+        async script(text) {
+          await transaction.exec(text);
+        },
+      }),
+    );
+  }
+
+  async listen(channel: string, heard: (payload: string) => void): Promise<void> {
+    await (await this.#open()).listen(channel, heard);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    try {
+      await (await this.#opened)?.close();
+    } finally {
+      this.#lock?.release();
+    }
+  }
+
+  #open(): Promise<PGlite> {
+    if (this.#closed) throw new StoreClosedError();
+    this.#opened ??= this.#start().catch((error: unknown) => {
+      this.#lock?.release();
+      this.#lock = undefined;
+      // The next one tries again: another process can have had the directory.
+      this.#opened = undefined;
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #start(): Promise<PGlite> {
+    const { PGlite } = await installed(() => import("@electric-sql/pglite"));
+    if (this.#directory === undefined) return PGlite.create();
+    const { NodeFS } = await installed(() => import("@electric-sql/pglite/nodefs"));
+    mkdirSync(dirname(this.#directory), { recursive: true });
+    this.#lock = DirectoryLock.take(this.#directory);
+    const packages = { PGlite, NodeFS };
+    await initializeDirectory(packages, this.#directory);
+    return openDirectory(packages, this.#directory, this.#sync);
+  }
+}
+
+async function query(on: PGlite | Transaction, { text }: Statement, parameters: readonly Parameter[]): Promise<Row[]> {
+  return (await on.query<Row>(text, [...parameters], { rowMode: "array" })).rows;
+}
+
+async function installed<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    throw new MissingDependencyError("pgliteStore", "@electric-sql/pglite", { cause: error });
+  }
+}

@@ -1,0 +1,52 @@
+// A database as the parts of a store see it: closed at the end, its errors those of a store, its deadlocks retried.
+import { MppsolError } from "@mppsol/core";
+import { StoreClosedError, StoreError } from "../errors.js";
+import type { Database, Parameter, Row, Session, Statement } from "./Database.js";
+import { sqlState } from "./Database.js";
+
+const ATTEMPTS = 5;
+
+export class Access {
+  readonly #database: Database;
+  #closed = false;
+
+  constructor(database: Database) {
+    this.#database = database;
+  }
+
+  /** Refuses what is asked for after `close`. What was asked for before is still done. */
+  checkOpen(): void {
+    if (this.#closed) throw new StoreClosedError();
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  query(statement: Statement, parameters: readonly Parameter[]): Promise<Row[]> {
+    return translated(() => this.#database.query(statement, parameters));
+  }
+
+  /** May run `work` again, when the database undid it on account of others. */
+  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await translated(() => this.#database.transaction(work));
+      } catch (error) {
+        const state = error instanceof StoreError ? sqlState(error.cause) : undefined;
+        if (attempt >= ATTEMPTS || state === undefined || !/^(?:40|23505)/.test(state)) throw error;
+      }
+    }
+  }
+}
+
+/** Whatever a database throws as a {StoreError}; what is one already goes through. */
+export async function translated<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof MppsolError) throw error;
+    const hint = sqlState(error) === "42P01" ? "; was migrate() called?" : "";
+    throw new StoreError(`${error instanceof Error ? error.message : String(error)}${hint}`, { cause: error });
+  }
+}

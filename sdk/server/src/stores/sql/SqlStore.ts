@@ -1,0 +1,63 @@
+// A store in SQL tables, on whatever database.
+import type { ChannelStore, ChargeStore, DeliveryStore, Store } from "../Store.js";
+import { Watchers } from "../Watchers.js";
+import { Access, translated } from "./Access.js";
+import { SqlChannels } from "./channels.js";
+import { SqlCharges } from "./charges.js";
+import type { Database } from "./Database.js";
+import { SqlDeliveries } from "./deliveries.js";
+import { checkDurable, migrate } from "./migrate.js";
+import { CHANNELS } from "./notifications.js";
+
+export class SqlStore implements Store {
+  readonly kind: "pglite" | "postgres";
+  readonly durable: boolean;
+  readonly charges: ChargeStore;
+  readonly channels: ChannelStore;
+  readonly deliveries: DeliveryStore;
+  readonly #database: Database;
+  readonly #access: Access;
+  readonly #watchers = new Watchers();
+  readonly #idle: () => Promise<void>;
+  #listening: Promise<void> | undefined;
+
+  constructor(database: Database, durable: boolean) {
+    this.kind = database.kind;
+    this.durable = durable;
+    this.#database = database;
+    const access = new Access(database);
+    this.#access = access;
+    const channels = new SqlChannels(access, this.#watchers, () => this.#listen());
+    const deliveries = new SqlDeliveries(access, (channelId) => channels.changed(channelId));
+    this.channels = channels;
+    this.deliveries = deliveries;
+    this.charges = new SqlCharges(access);
+    this.#idle = async () => {
+      await channels.idle();
+      await deliveries.idle();
+    };
+  }
+
+  async migrate(): Promise<void> {
+    this.#access.checkOpen();
+    await translated(() => migrate(this.#database));
+    if (this.durable) await translated(() => checkDurable(this.#database));
+  }
+
+  async close(): Promise<void> {
+    this.#access.close();
+    this.#watchers.close();
+    await this.#idle();
+    await this.#database.close();
+  }
+
+  /** Only once somebody watches: it takes a connection. */
+  #listen(): Promise<void> {
+    this.#listening ??= this.#database.listen(
+      CHANNELS,
+      (channelId) => this.#watchers.wake(channelId),
+      () => this.#watchers.wakeAll(),
+    );
+    return this.#listening;
+  }
+}

@@ -1,0 +1,115 @@
+// The statement by which the money of any number of channels moves, all in one commit.
+import * as arrays from "./arrays.js";
+import type { Account, Movement } from "./coalesce.js";
+import type { Parameter, Statement } from "./Database.js";
+import { CHANNELS } from "./notifications.js";
+
+export interface Moved {
+  readonly channelId: string;
+  readonly account: Account;
+  readonly movement: Movement;
+}
+
+/**
+ * A channel moves only while its row has the version that the movement was computed from, accepts vouchers, its
+ * watermark does not fall, none of the keys taken for new is known and all that is continued is at work. Rows are locked
+ * in the order of their ids, so that no two batches wait for each other. Returns the ids of channels for which all of
+ * that held: others have not moved, and nothing is known of them.
+ */
+export const SPEND: Statement = {
+  name: "mppsol_spend",
+  text: `
+WITH input AS MATERIALIZED (
+  SELECT * FROM unnest(
+    $1::text[], $2::bigint[], $3::boolean[], $4::numeric[], $5::numeric[], $6::numeric[],
+    $7::text[], $8::text[], $9::bigint[], $10::bigint[]
+  ) AS i (channel_id, version, moves, accepted, spent, reserved, voucher_key, voucher_signature, voucher_expires_at,
+          last_activity_at)
+), keys AS MATERIALIZED (
+  SELECT * FROM unnest(
+    $11::text[], $12::text[], $13::boolean[], $14::text[], $15::text[], $16::bigint[], $17::numeric[], $18::numeric[]
+  ) AS k (scope, key, begins, digest, owner, lease_until, debited, reserved)
+), more AS MATERIALIZED (
+  SELECT * FROM unnest($19::text[], $20::text[], $21::numeric[]) AS m (scope, key, debited)
+), replayed AS MATERIALIZED (
+  SELECT d.scope FROM keys k JOIN mppsol_deliveries d ON d.scope = k.scope AND d.key = k.key
+), locked AS MATERIALIZED (
+  SELECT c.channel_id
+  FROM input i JOIN mppsol_channels c ON c.channel_id = i.channel_id AND c.version = i.version
+  WHERE i.moves
+  ORDER BY c.channel_id
+  FOR UPDATE OF c
+), at_work AS MATERIALIZED (
+  SELECT d.scope, d.key
+  FROM locked l JOIN more m ON m.scope = l.channel_id JOIN mppsol_deliveries d ON d.scope = m.scope AND d.key = m.key
+  WHERE d.state = 'working'
+  ORDER BY d.scope, d.key
+  FOR UPDATE OF d
+), lost AS MATERIALIZED (
+  SELECT m.scope FROM more m LEFT JOIN at_work w ON w.scope = m.scope AND w.key = m.key WHERE w.key IS NULL
+), moved AS (
+  UPDATE mppsol_channels c
+  SET version = c.version + 1,
+      accepted = i.accepted,
+      spent = i.spent,
+      reserved = i.reserved,
+      voucher_key = coalesce(i.voucher_key, c.voucher_key),
+      voucher_signature = coalesce(i.voucher_signature, c.voucher_signature),
+      voucher_expires_at = coalesce(i.voucher_expires_at, c.voucher_expires_at),
+      last_activity_at = greatest(i.last_activity_at, c.last_activity_at)
+  FROM input i JOIN locked l ON l.channel_id = i.channel_id
+  WHERE c.channel_id = i.channel_id AND c.version = i.version
+    AND c.status = 'open' AND c.closure_started_at IS NULL
+    AND c.accepted <= i.accepted AND i.accepted <= c.escrowed
+    AND i.channel_id NOT IN (SELECT scope FROM replayed)
+    AND i.channel_id NOT IN (SELECT scope FROM lost)
+  RETURNING c.channel_id, CASE WHEN c.watched_until > now() THEN pg_notify('${CHANNELS}', c.channel_id) END
+), begun AS (
+  INSERT INTO mppsol_deliveries (scope, key, digest, owner, lease_until, state, debited, reserved)
+  SELECT k.scope, k.key, k.digest, k.owner, k.lease_until, 'working', k.debited, k.reserved
+  FROM keys k JOIN moved v ON v.channel_id = k.scope
+  WHERE k.begins
+), continued AS (
+  UPDATE mppsol_deliveries d SET debited = d.debited + m.debited
+  FROM more m JOIN moved v ON v.channel_id = m.scope
+  WHERE d.scope = m.scope AND d.key = m.key
+)
+SELECT channel_id FROM moved
+UNION ALL
+SELECT i.channel_id
+FROM input i JOIN mppsol_channels c ON c.channel_id = i.channel_id AND c.version = i.version
+WHERE NOT i.moves AND i.channel_id NOT IN (SELECT scope FROM replayed)`,
+};
+
+/** The parameters of `SPEND`. */
+export function spendParameters(moved: readonly Moved[]): Parameter[] {
+  const keys = moved.flatMap(({ channelId, movement }) =>
+    [...movement.fresh].map((key) => ({ channelId, key, begun: movement.begun.get(key) })),
+  );
+  const more = moved.flatMap(({ channelId, movement }) =>
+    [...movement.continued].map(([key, debited]) => ({ channelId, key, debited })),
+  );
+  return [
+    arrays.texts(moved.map(({ channelId }) => channelId)),
+    arrays.plain(moved.map(({ account }) => account.version)),
+    arrays.plain(moved.map(({ movement }) => movement.moves)),
+    arrays.plain(moved.map(({ movement }) => movement.holdings.accepted)),
+    arrays.plain(moved.map(({ movement }) => movement.holdings.spent)),
+    arrays.plain(moved.map(({ movement }) => movement.holdings.reserved)),
+    arrays.texts(moved.map(({ movement }) => movement.voucher?.signer ?? null)),
+    arrays.texts(moved.map(({ movement }) => movement.voucher?.signature ?? null)),
+    arrays.plain(moved.map(({ movement }) => movement.voucher?.voucher.expiresAt ?? null)),
+    arrays.plain(moved.map(({ movement }) => movement.lastActivityAt)),
+    arrays.texts(keys.map(({ channelId }) => channelId)),
+    arrays.texts(keys.map(({ key }) => key)),
+    arrays.plain(keys.map(({ begun }) => begun !== undefined)),
+    arrays.texts(keys.map(({ begun }) => begun?.digest ?? null)),
+    arrays.texts(keys.map(({ begun }) => begun?.owner ?? null)),
+    arrays.plain(keys.map(({ begun }) => begun?.leaseUntil ?? null)),
+    arrays.plain(keys.map(({ begun }) => begun?.debited ?? null)),
+    arrays.plain(keys.map(({ begun }) => begun?.reserved ?? null)),
+    arrays.texts(more.map(({ channelId }) => channelId)),
+    arrays.texts(more.map(({ key }) => key)),
+    arrays.plain(more.map(({ debited }) => debited)),
+  ];
+}
