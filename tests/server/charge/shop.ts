@@ -221,8 +221,8 @@ export class Shop {
   }
 
   /** Another process on the same store. */
-  reconciler(rpc: Rpc = this.town.rpc) {
-    return createReconciler({ ...this.#settlement, rpc });
+  reconciler(rpc: Rpc = this.town.rpc, options: { intervalMs?: number } = {}) {
+    return createReconciler({ ...this.#settlement, ...options, rpc });
   }
 
   async challenge(context: RequestContext = request()): Promise<Issued> {

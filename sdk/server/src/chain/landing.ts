@@ -79,7 +79,12 @@ export async function lastValidBound(rpc: Rpc): Promise<bigint> {
  * can look again.
  */
 export async function land(rpc: Rpc, broadcast: Broadcast, options: LandOptions = {}): Promise<Fate> {
-  const { budgetMs = 30_000, pollMs = 500, rebroadcastMs = 2_000, onError = () => {} } = options;
+  const { budgetMs = 30_000, pollMs = 500, rebroadcastMs = 2_000 } = options;
+  // Not `catch(onError)`: whatever that returns would pass for an answer.
+  const tell = (error: unknown): undefined => {
+    options.onError?.(error);
+    return undefined;
+  };
   const started = performance.now();
   let sentAt = Number.NEGATIVE_INFINITY;
   let checkedAt = started;
@@ -88,17 +93,14 @@ export async function land(rpc: Rpc, broadcast: Broadcast, options: LandOptions 
     if (options.broadcast !== false && now - sentAt >= rebroadcastMs) {
       sentAt = now;
       // A node that takes its time must not keep us from looking.
-      await within(rpc.send(broadcast.wire).catch(onError), pollMs);
+      await within(rpc.send(broadcast.wire).catch(tell), pollMs);
     }
     // Whether it can never land is not worth asking at once, but must be asked before giving up.
     const elapsed = performance.now() - started;
     const last = elapsed >= budgetMs;
     const thorough = last || now - checkedAt >= EXPIRY_CHECK_MS;
     if (thorough) checkedAt = now;
-    const fate = await within(
-      look(rpc, broadcast, options, thorough).catch(onError),
-      budgetMs + LAST_LOOK_MS - elapsed,
-    );
+    const fate = await within(look(rpc, broadcast, options, thorough).catch(tell), budgetMs + LAST_LOOK_MS - elapsed);
     if (fate !== undefined && fate.kind !== "pending") return fate;
     if (last) return { kind: "pending" };
     await sleep(pollMs);

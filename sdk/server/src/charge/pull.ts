@@ -3,7 +3,7 @@
 // reconciler, goes on from there.
 import { type ChargeRequest, Refusal, RefusedError } from "@mppsol/core";
 import { PublicKey } from "@solana/web3.js";
-import { type Broadcast, broadcastOf, land, lastValidBound } from "../chain/landing.js";
+import { type Broadcast, broadcastOf, type Fate, land, lastValidBound } from "../chain/landing.js";
 import { addSignature } from "../chain/signer.js";
 import { sleep } from "../chain/sleep.js";
 import { verifySignature } from "../chain/verify.js";
@@ -164,7 +164,7 @@ export class Pull {
         await sleep(BLOCKHASH_PAUSE_MS);
         continue;
       }
-      if (err === "InsufficientFundsForFee" && sponsor !== undefined) throw sponsor.exhausted();
+      if (sponsor !== undefined && isFeePayerPoor(err)) throw sponsor.exhausted();
       const last = logs.findLast((line) => line.startsWith("Program log: "))?.slice(13);
       const reason = last === undefined ? JSON.stringify(err) : `${JSON.stringify(err)}, ${last}`;
       throw new RefusedError(
@@ -188,8 +188,7 @@ export class Pull {
       const deadline = performance.now() + (landing.budgetMs ?? 30_000);
       const fate = await land(rpc, broadcast, { ...landing, onError });
       for (;;) {
-        const concluded = await conclude(this.#desk, charge, fate).catch(onError);
-        if (concluded !== undefined) return true;
+        if (await this.#conclude(charge, fate)) return true;
         if (fate.kind === "pending" || performance.now() >= deadline) break;
         await sleep(landing.pollMs ?? 500);
       }
@@ -198,6 +197,15 @@ export class Pull {
       onError(error);
     }
     return false;
+  }
+
+  async #conclude(charge: Charge, fate: Fate): Promise<boolean> {
+    try {
+      return (await conclude(this.#desk, charge, fate)) !== undefined;
+    } catch (error) {
+      this.#desk.onError(error);
+      return false;
+    }
   }
 
   #sponsorOf(request: ChargeRequest.ChargeRequest): Sponsor | undefined {
@@ -226,6 +234,13 @@ export function settledOf({ state, signature, payer, updatedAt, reason }: Charge
     default:
       return { kind: "pending", signature: signature! };
   }
+}
+
+/** Too little for the fee, or too little left of it for an account to stay. The fee payer is the first account. */
+function isFeePayerPoor(err: unknown): boolean {
+  if (err === "InsufficientFundsForFee") return true;
+  const rent = (err as { InsufficientFundsForRent?: { account_index?: unknown } } | null)?.InsufficientFundsForRent;
+  return rent?.account_index === 0;
 }
 
 function isCode(reason: string | undefined): reason is Refusal.Code {

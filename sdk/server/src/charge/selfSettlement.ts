@@ -48,7 +48,7 @@ export function selfSettlement(options: SelfSettlementOptions): Settlement {
 
 /** The parts of `options` that settling and reconciling share. */
 export function deskOf(options: SelfSettlementOptions): Desk {
-  const { rpc, store, network, now = Date.now, onError = () => {} } = options;
+  const { rpc, store, network, now = Date.now } = options;
   const landing: LandOptions = {
     commitment: options.commitment ?? "confirmed",
     ...(options.budgetMs === undefined ? {} : { budgetMs: options.budgetMs }),
@@ -59,7 +59,9 @@ export function deskOf(options: SelfSettlementOptions): Desk {
     checkNetwork: once(() => checkCluster(rpc, network)),
     landing,
     now,
-    onError,
+    onError: (error) => {
+      options.onError?.(error);
+    },
     charges: store.charges,
     mints: createMints(rpc, { now }),
     sponsor: options.sponsor && new Sponsor(options.sponsor, rpc, now),
