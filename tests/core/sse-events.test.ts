@@ -33,7 +33,7 @@ describe("an event of a metered stream", () => {
       acceptedCumulative: 250_000n,
       deposit: 500_000n,
     };
-    expect(SseEvents.format({ event: SseEvents.NEED_VOUCHER, data }) as const).to.equal(
+    expect(SseEvents.format({ event: SseEvents.NEED_VOUCHER, data })).to.equal(
       `event: payment-need-voucher\ndata: {"acceptedCumulative":"250000","channelId":"${address(9)}","deposit":"500000","requiredCumulative":"250025"}\n\n`,
     );
   });
@@ -71,7 +71,7 @@ describe("an event of a metered stream", () => {
 
   it("with data that cannot be read is not written", () => {
     const data = { channelId: address(9), requiredCumulative: -1n, acceptedCumulative: 1n, deposit: 1n };
-    expect(() => SseEvents.format({ event: SseEvents.NEED_VOUCHER, data }) as const).to.throw(InvalidFieldError);
+    expect(() => SseEvents.format({ event: SseEvents.NEED_VOUCHER, data })).to.throw(InvalidFieldError);
     const receipt = { status: "failed" } as never;
     expect(() => SseEvents.format({ event: SseEvents.RECEIPT, data: receipt })).to.throw(InvalidFieldError, "status");
   });
