@@ -72,25 +72,39 @@ export class Gate {
   async redeem(credential: Credential.Credential, call: Call): Promise<Redemption> {
     const { challenge } = credential;
     const { intents, secrets, now } = this.#options;
-    const intent = intents.find((one) => one.method === challenge.method && one.intent === challenge.intent);
-    if (intent === undefined) throw new RefusedError("method-unsupported");
+    const offered = intents.filter((one) => one.method === challenge.method && one.intent === challenge.intent);
+    if (offered.length === 0) throw new RefusedError("method-unsupported");
     if (!Challenge.isBound(challenge, secrets)) throw new RefusedError("challenge-unknown");
     if (challenge.realm !== call.realm) throw new RefusedError("challenge-mismatch");
-    checkDigest(challenge, intent, call);
-    if (intent.intent === "charge" && Challenge.opaqueOf(challenge)?.resource !== call.resource) {
+    checkDigest(challenge, call);
+    if (challenge.intent === "charge" && Challenge.opaqueOf(challenge)?.resource !== call.resource) {
       throw new RefusedError("challenge-mismatch");
     }
-    const { enforceExpiry } = await intent.match(credential, call.context);
+    const { intent, enforceExpiry } = await matching(offered, credential, call);
     if (enforceExpiry && Challenge.expired(challenge, now())) throw new RefusedError("challenge-expired");
     return intent.redeem(credential, call.context);
   }
 }
 
+/** The one of several offers that the credential is for: charges in two currencies differ by their terms only. */
+async function matching(offered: readonly Intent[], credential: Credential.Credential, call: Call) {
+  let mismatch: unknown;
+  for (const intent of offered) {
+    try {
+      return { intent, ...(await intent.match(credential, call.context)) };
+    } catch (error) {
+      if (!(error instanceof RefusedError) || error.code !== "challenge-mismatch") throw error;
+      mismatch ??= error;
+    }
+  }
+  throw mismatch;
+}
+
 /** A challenge with a digest is good for that body only; without one, a charge's is good for no body. */
-function checkDigest(challenge: Challenge.Challenge, intent: Intent, call: Call): void {
+function checkDigest(challenge: Challenge.Challenge, call: Call): void {
   const sound =
     challenge.digest === undefined
-      ? intent.intent === "session" || call.body.length === 0
+      ? challenge.intent === "session" || call.body.length === 0
       : BodyDigest.matches(challenge.digest, call.body);
   if (!sound) throw new RefusedError("digest-mismatch");
 }

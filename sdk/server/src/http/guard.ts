@@ -60,6 +60,8 @@ export interface Guard {
 export interface RouteSettings {
   readonly gate: Gate;
   readonly offers: readonly Discovery.Offer[];
+  /** Where its credentials are asked for, when not in `Authorization`. */
+  readonly header?: "Payment-Authorization" | undefined;
   /** Undefined: the host of the request's URL. */
   readonly realm: string | undefined;
   readonly observer: Observer;

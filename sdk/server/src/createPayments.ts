@@ -1,0 +1,347 @@
+// The seller's way in: one place for keys, store and chain, and guards that sell by it.
+import { randomBytes } from "node:crypto";
+import type { ChargeRequest, Discovery } from "@mppsol/core";
+import { checkCluster, createMints, type Rpc } from "./chain/index.js";
+import { chargeIntent, createReconciler, type Settlement, selfSettlement } from "./charge/index.js";
+import { createDiscovery, type Discoverable, type DiscoveryOptions } from "./discovery/createDiscovery.js";
+import { ConfigError } from "./errors.js";
+import { Gate } from "./http/gate.js";
+import { createGuard, type Guard, type PricedRequest } from "./http/guard.js";
+import { InFlight } from "./http/in-flight.js";
+import { Observer } from "./http/observer.js";
+import type { Intent, RequestContext } from "./intent.js";
+import { checked, checkMint, complete, defined, type PaymentsOptions, type Settings, within } from "./options.js";
+import { paymentPage } from "./page/paymentPage.js";
+import { type Asset, assetOf, baseUnits, type Currency, type Price } from "./price.js";
+import { Readiness, whenReady } from "./readiness.js";
+import { createWatchtower, type SessionOptions, SessionServer, sessionIntent, type Units } from "./session/index.js";
+
+/**
+ * How a price is found for a request. `request` is a copy with its body unread, `framework` the framework's own. It is asked
+ * again when the payment comes and must give the same for the same request.
+ */
+export type PerRequest<T> = (request: Request, framework: unknown) => T | Promise<T>;
+
+interface RouteOptions {
+  /** For people, at most 256 characters. */
+  readonly description?: string;
+  /**
+   * Has the credential sent in this header instead of `Authorization`, for APIs that need that one themselves. Credentials
+   * are read from either.
+   */
+  readonly header?: "Payment-Authorization";
+}
+
+export interface ChargeGuardOptions extends RouteOptions {
+  readonly price: Price | PerRequest<Price>;
+  /** Default: of `createPayments`. */
+  readonly currency?: Currency;
+  /** Base58. Default: of `createPayments`. */
+  readonly recipient?: string;
+  /** Who shares in it: base units, which leave something to the recipient. */
+  readonly splits?: readonly ChargeRequest.Split[];
+  /**
+   * The seller's reference, which payers write into a memo. Default: a random one for every challenge. One that stays the
+   * same lets others claim a payment that somebody pushed, before he does.
+   */
+  readonly externalId?: string | PerRequest<string>;
+  /** Whether the fee is offered to be paid. Default: where there is a `feePayer`. */
+  readonly sponsored?: boolean;
+}
+
+export interface SessionGuardOptions extends RouteOptions {
+  /** Per request; or, with `unitType`, per unit. */
+  readonly price: Price;
+  /** What a unit is, as "token" or "byte": the handler then counts them, by `payment.meter` or `sse`. */
+  readonly unitType?: string;
+  /** Units set aside before the handler runs, which then says by `payment.meter.settle` what it came to. */
+  readonly reserve?: Units | PerRequest<Units>;
+  /** The seller's reference. */
+  readonly externalId?: string;
+}
+
+export interface Payments {
+  /** Sells a route for one transaction a request. Throws {ConfigError}. */
+  charge(price: Price | PerRequest<Price> | ChargeGuardOptions): Guard;
+  /** Sells a route by vouchers on a channel. Throws {ConfigError} {SessionConfigError}. */
+  session(price: Price | SessionGuardOptions): Guard;
+  /** A way to pay of the application's own. */
+  accept(intent: Intent, offer: Discovery.Offer, options?: RouteOptions): Guard;
+  /** One route, several ways to pay, the seller's favourite first. Throws {ConfigError}. */
+  offer(...guards: readonly [Guard, ...Guard[]]): Guard;
+  /** `/openapi.json` and `/llms.txt`. */
+  discovery(options: DiscoveryOptions): Discoverable;
+  /**
+   * Resolves when the store has its tables, the node is of the network, and mints have the decimals that prices were made
+   * with. Every request waits for that; called at startup it says at once what is wrong.
+   * @throws {ConfigError} {WrongClusterError} {RpcError} {StoreError}
+   */
+  ready(): Promise<void>;
+  /**
+   * Takes nothing new, waits up to `timeoutMs` (default 10,000) for what is under way, and stops the background work. The
+   * store stays open.
+   */
+  close(timeoutMs?: number): Promise<void>;
+}
+
+/**
+ * Payments for one seller.
+ * @throws {ConfigError} for options that nothing could be sold by.
+ */
+export function createPayments(options: PaymentsOptions): Payments {
+  return new Till(complete(options), new Observer(options));
+}
+
+class Till implements Payments {
+  readonly #settings: Settings;
+  readonly #observer: Observer;
+  readonly #inFlight = new InFlight();
+  readonly #readiness: Readiness;
+  /** Mints whose decimals prices are made with, and whether they have them. */
+  readonly #decimals = new Map<string, () => Promise<void>>();
+  #settlement: Settlement | undefined;
+  #sessions: SessionServer | undefined;
+
+  constructor(settings: Settings, observer: Observer) {
+    this.#settings = settings;
+    this.#observer = observer;
+    this.#readiness = new Readiness(() => this.#check(), this.#report);
+  }
+
+  readonly #report = (error: unknown): void => {
+    this.#observer.error(error, { requestId: undefined, during: "background" });
+  };
+
+  charge(price: Price | PerRequest<Price> | ChargeGuardOptions): Guard {
+    const options = typeof price === "object" ? price : { price };
+    const { network, store, charges = {}, now } = this.#settings;
+    const asset = options.currency === undefined ? this.#settings.asset : this.#assetOf(options.currency);
+    const amount = priceOf(options.price, asset);
+    const { recipient = this.#settings.recipient, splits, sponsored, description, header } = options;
+    const { externalId } = options;
+    const intent = within("charge", () =>
+      chargeIntent({
+        price: amount,
+        currency: asset.currency,
+        recipient,
+        network,
+        settlement: this.#settle(),
+        store,
+        now,
+        onError: this.#report,
+        // Push payments are on chain for everybody to see; a reference of its own ties each to its challenge.
+        externalId: externalId === undefined ? newReference : perRequest(externalId),
+        ...defined({ splits, sponsored, description, leaseMs: charges.leaseMs, collectMs: charges.collectMs }),
+      }),
+    );
+    return this.#guard(intent, offerOf("charge", amount, asset, description), header, asset);
+  }
+
+  session(price: Price | SessionGuardOptions): Guard {
+    const options = typeof price === "object" ? price : { price };
+    const { asset } = this.#settings;
+    const perUnit = baseUnits(options.price, asset);
+    const { unitType, reserve, description, externalId, header } = options;
+    if (unitType === undefined && reserve !== undefined) throw new ConfigError("reserve", "needs a unitType");
+    const metered = { perUnit, unitType: unitType ?? "" };
+    const intent = sessionIntent({
+      server: this.#serveSessions(),
+      price:
+        unitType === undefined
+          ? perUnit
+          : { ...metered, ...(reserve === undefined ? {} : { reserve: perRequest(reserve) }) },
+      ...defined({ description, externalId }),
+    });
+    const unit = unitType === undefined ? undefined : `for each ${unitType}`;
+    return this.#guard(intent, offerOf("session", perUnit, asset, description ?? unit), header, asset);
+  }
+
+  accept(intent: Intent, offer: Discovery.Offer, { header }: RouteOptions = {}): Guard {
+    return this.#guard(intent, offer, header);
+  }
+
+  offer(...guards: readonly [Guard, ...Guard[]]): Guard {
+    const [{ route: first }] = guards;
+    for (const { route } of guards) {
+      if (route.inFlight !== this.#inFlight) throw new ConfigError("offer", "guards of another createPayments");
+      if (route.header !== first.header) throw new ConfigError("offer", "guards with different headers");
+    }
+    const intents = guards.flatMap(({ route }) => route.gate.intents);
+    const offers = guards.flatMap(({ route }) => route.offers);
+    return this.#route(intents, offers, first.header);
+  }
+
+  discovery(options: DiscoveryOptions): Discoverable {
+    return createDiscovery(options);
+  }
+
+  async ready(): Promise<void> {
+    await this.#readiness.ready();
+    await Promise.all([...this.#decimals.values()].map((check) => check()));
+  }
+
+  async close(timeoutMs = 10_000): Promise<void> {
+    await this.#inFlight.drain(timeoutMs);
+    await this.#readiness.stop();
+  }
+
+  #guard(intent: Intent, offer: Discovery.Offer, header?: "Payment-Authorization", asset?: Asset): Guard {
+    const hasDecimals = asset && this.#decimalsOf(asset);
+    const ready = async () => {
+      await this.#readiness.ready();
+      await hasDecimals?.();
+    };
+    return this.#route([whenReady(intent, ready)], [offer], header);
+  }
+
+  #route(intents: readonly Intent[], offers: readonly Discovery.Offer[], header?: "Payment-Authorization"): Guard {
+    const { secrets, challengeTtlSeconds, now, realm, maxBodyBytes, maxStoredBytes, page } = this.#settings;
+    const observer = this.#observer;
+    const gate = new Gate({
+      intents,
+      secrets,
+      challengeTtlSeconds,
+      header,
+      now,
+      onOfferError: (error, call) => observer.error(error, { requestId: call.requestId, during: "challenge" }),
+    });
+    return createGuard({
+      gate,
+      offers,
+      header,
+      realm,
+      observer,
+      inFlight: this.#inFlight,
+      maxBodyBytes,
+      maxStoredBytes,
+      page: page ? paymentPage : undefined,
+    });
+  }
+
+  #assetOf(currency: Currency): Asset {
+    const asset = within("currency", () => checked(assetOf(currency, this.#settings.network)));
+    checkMint(this.#settings, asset);
+    return asset;
+  }
+
+  /** Who settles charges: made when the first one is sold. */
+  #settle(): Settlement {
+    this.#settlement ??= this.#settings.settlement ?? this.#selfSettlement();
+    return this.#settlement;
+  }
+
+  #selfSettlement(): Settlement {
+    const { store, network, feePayer, charges = {}, now, background } = this.#settings;
+    const { sponsor, reconciler, leaseMs: _1, collectMs: _2, ...rest } = charges;
+    const shared = { rpc: this.#rpc(), store, network, now, onError: this.#report, ...rest };
+    if (background) this.#readiness.run(createReconciler({ ...shared, ...reconciler }));
+    return selfSettlement({
+      ...shared,
+      ...(feePayer === undefined ? {} : { sponsor: { ...sponsor, signer: feePayer } }),
+    });
+  }
+
+  /** What sells sessions: made when the first one is sold. */
+  #serveSessions(): SessionServer {
+    if (this.#sessions !== undefined) return this.#sessions;
+    const options = this.#sessionOptions();
+    const server = new SessionServer(options);
+    const { background, sessions } = this.#settings;
+    if (background) this.#readiness.run(createWatchtower({ ...options, ...sessions?.watchtower }));
+    this.#sessions = server;
+    return server;
+  }
+
+  #sessionOptions(): SessionOptions {
+    const { store, network, recipient, closer, feePayer, operator, asset, mints, now } = this.#settings;
+    if (closer === undefined) throw new ConfigError("closer", "sessions need the recipient's key, to close channels");
+    if (asset.currency === "sol") throw new ConfigError("currency", "sessions take tokens only; wrapped SOL is one");
+    const payer = feePayer ?? ("close" in closer ? undefined : closer);
+    if (payer === undefined) throw new ConfigError("feePayer", "somebody must pay for closes");
+    const { watchtower: _, ...sessions } = this.#settings.sessions ?? {};
+    return {
+      store,
+      rpc: this.#rpc(),
+      network,
+      recipient,
+      payee: closer,
+      currency: asset.currency,
+      feePayer: payer,
+      sponsor: feePayer !== undefined,
+      now,
+      onEvent: (event) => {
+        if (event.type === "error") this.#report(event.error);
+        try {
+          this.#settings.onChannelEvent(event);
+        } catch (error) {
+          this.#report(error);
+        }
+      },
+      ...defined({ allowedMints: mints, operator }),
+      ...sessions,
+    };
+  }
+
+  #rpc(): Rpc {
+    const { rpc } = this.#settings;
+    if (rpc === undefined) throw new ConfigError("rpc", "name a node");
+    return rpc;
+  }
+
+  async #check(): Promise<void> {
+    const { store, rpc, network } = this.#settings;
+    await store.migrate();
+    if (rpc === undefined) return;
+    await checkCluster(rpc, network);
+  }
+
+  /** Resolves when the mint has the decimals that prices were made with. Undefined where none were. */
+  #decimalsOf({ currency, decimals }: Asset): (() => Promise<void>) | undefined {
+    const { rpc } = this.#settings;
+    if (currency === "sol" || decimals === undefined || rpc === undefined) return undefined;
+    const known = this.#decimals.get(currency);
+    if (known !== undefined) return known;
+    let agrees = false;
+    const check = async () => {
+      if (agrees) return;
+      const mint = await createMints(rpc).get(currency);
+      if (mint.decimals !== decimals) {
+        throw new ConfigError("currency.decimals", `the mint has ${mint.decimals}, not ${decimals}`);
+      }
+      agrees = true;
+    };
+    this.#decimals.set(currency, check);
+    return check;
+  }
+}
+
+function newReference(): string {
+  return randomBytes(12).toString("base64url");
+}
+
+type OfFunction<T> = (context: RequestContext) => T | Promise<T>;
+
+/** A value as it is; a function of the request as one of what the guard knows of it. */
+function perRequest<T extends string | bigint | number>(value: T | PerRequest<T>): T | OfFunction<T> {
+  if (typeof value !== "function") return value;
+  return (context) => {
+    const { request, framework } = context.raw as PricedRequest;
+    return value(request, framework);
+  };
+}
+
+function priceOf(price: Price | PerRequest<Price>, asset: Asset): bigint | OfFunction<bigint> {
+  const found = perRequest(price);
+  if (typeof found !== "function") return baseUnits(found, asset);
+  return async (context) => baseUnits(await found(context), asset);
+}
+
+function offerOf(
+  intent: "charge" | "session",
+  amount: bigint | OfFunction<bigint>,
+  { currency }: Asset,
+  description: string | undefined,
+): Discovery.Offer {
+  const fixed = typeof amount === "bigint" ? amount : null;
+  return { intent, method: "solana", amount: fixed, currency, ...(description === undefined ? {} : { description }) };
+}
