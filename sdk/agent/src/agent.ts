@@ -13,7 +13,7 @@ import type { Context, Fetch } from "./context.js";
 import { AgentClosedError, BudgetExceededError, ConfirmDeclinedError, OptionError } from "./errors.js";
 import { errandTo, type FetchOptions, payingFetch } from "./fetch.js";
 import { fileStore } from "./fileStore.js";
-import { type HttpPolicy, hostOf } from "./origin.js";
+import { type HttpPolicy, hostOf, originOf } from "./origin.js";
 import type { Authorization, Intended, Payer, Progress } from "./payer.js";
 import { type Allow, Policy } from "./policy.js";
 import {
@@ -80,8 +80,11 @@ export interface Agent {
    * can stand in for `globalThis.fetch`. Rejects as `fetch` does, and with {AgentError}s.
    */
   readonly fetch: Fetch;
-  /** The same agent, wallet and budget over another transport: a `fetch` that pays for what `transport` brings. */
-  over(transport: Fetch): Fetch;
+  /**
+   * The same agent, wallet and budget over another transport: a `fetch` that pays for what `transport` brings. With an
+   * `origin`, errands to it that no request asked for, as closing a session, take that transport too.
+   */
+  over(transport: Fetch, origin?: string): Fetch;
   /** What was spent of an asset: `sol`, a mint, or `fees`. */
   spending(asset: string): Promise<Account>;
   /** Looks up on chain what became of payments whose fate is open, and corrects the books. */
@@ -120,6 +123,8 @@ export function createAgent(options: AgentOptions): Agent {
   const connection = connect(options.rpc);
   const kept = typeof options.store === "string" ? fileStore(options.store) : options.store;
   const gate = new Gate(options, network, connection, kept);
+  /** Other ways than `transport`, by origin. */
+  const transports = new Map<string, Fetch>();
   let closed = false;
 
   const fetchOptions: FetchOptions = {
@@ -145,7 +150,10 @@ export function createAgent(options: AgentOptions): Agent {
     progress: (event) => tell(options.onProgress, event),
     recall: async (id) => (await gate.budget()).recall(id),
     fetch: (input, init, intent) => paying(input, init, intent),
-    errand: (url, signal) => errandTo(fetchOptions, url, signal),
+    errand: (url, signal) => {
+      const carrier = transports.get(originOf(url)) ?? transport;
+      return errandTo({ ...fetchOptions, transport: carrier }, url, signal);
+    },
     computeUnitPrice: options.charge?.computeUnitPrice,
   };
   const charges = new ChargePayer(context, options.charge ?? {});
@@ -157,7 +165,8 @@ export function createAgent(options: AgentOptions): Agent {
   return {
     address: signer.publicKey.toBase58(),
     fetch: (input, init) => paying(input, init),
-    over: (other) => {
+    over: (other, origin) => {
+      if (origin !== undefined) transports.set(origin, other);
       const through = payingFetch({ ...fetchOptions, payers, transport: other });
       return (input, init) => through(input, init);
     },
