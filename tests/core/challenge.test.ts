@@ -201,7 +201,7 @@ describe("a damaged challenge", () => {
     ["a missing comma", sound.replace('"r",', '"r"'), "not a token or quoted string"],
     ["a parameter without value", `${sound}, expires=`, "not a token or quoted string"],
     ["rubbish between parameters", sound.replace("realm", "(realm)"), "neither a parameter nor a scheme"],
-    ["a token in place of parameters", "Payment abc", "challenge.id: not a string"],
+    ["a token in place of parameters", "Payment abc", "challenge.id: missing"],
     ["an empty id", sound.replace('"a"', '""'), "challenge.id"],
     ["an empty realm", sound.replace('"r"', '""'), "challenge.realm"],
     ["a method in upper case", sound.replace("solana", "Solana"), "challenge.method"],

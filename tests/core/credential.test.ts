@@ -95,8 +95,8 @@ describe("a damaged credential", () => {
     ["bytes that are not UTF-8", "Payment _w", "not UTF-8"],
     ["text that is not JSON", payment("{"), "not JSON"],
     ["an array", payment("[]"), "not an object"],
-    ["no challenge", payment('{"payload":{}}'), "credential.challenge: not an object"],
-    ["no payload", payment(`{"challenge":${echoed}}`), "credential.payload: not an object"],
+    ["no challenge", payment('{"payload":{}}'), "credential.challenge: missing"],
+    ["no payload", payment(`{"challenge":${echoed}}`), "credential.payload: missing"],
     ["a payload that is an array", payment(`{"challenge":${echoed},"payload":[]}`), "credential.payload"],
     [
       "a request that is an object",

@@ -3,13 +3,14 @@ import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import * as AuthParams from "./AuthParams.js";
 import * as Base64Url from "./Base64Url.js";
+import * as ByteString from "./ByteString.js";
 import { equalInConstantTime } from "./bytes.js";
 import { InvalidFieldError } from "./errors.js";
 import * as Jcs from "./Jcs.js";
 import * as JsonText from "./JsonText.js";
-import { type JsonObject, object, own, string, type UnknownObject } from "./json.js";
+import { type JsonObject, string } from "./json.js";
+import { assemble, line, Members, oneOf, type Read } from "./members.js";
 import * as Timestamp from "./Timestamp.js";
-import { hasControl, hasLoneSurrogate } from "./text.js";
 
 /** The auth-params of one `Payment` challenge. */
 export interface Challenge {
@@ -26,7 +27,7 @@ export interface Challenge {
   readonly expires?: string;
   /** RFC 9530. */
   readonly digest?: string;
-  /** For people. Not bound to the id, so nothing may rest on it. */
+  /** For people. Not bound to the id, so nothing may rest on it; no terminal should get it as it is. */
   readonly description?: string;
   /** Base64url of a flat JSON object of strings, as on the wire. A client gives it back unread. */
   readonly opaque?: string;
@@ -131,7 +132,7 @@ export function isBound(challenge: Challenge, secrets: Secret | readonly Secret[
  * @throws {InvalidFieldError}
  */
 export function requestOf(challenge: Pick<Challenge, "request">): JsonObject {
-  return JsonText.parseObject(Base64Url.decodeText(challenge.request, "challenge.request"), "challenge.request");
+  return decodeObject(challenge.request, "challenge.request");
 }
 
 /**
@@ -140,7 +141,7 @@ export function requestOf(challenge: Pick<Challenge, "request">): JsonObject {
  */
 export function opaqueOf(challenge: Pick<Challenge, "opaque">): Readonly<Record<string, string>> | undefined {
   if (challenge.opaque === undefined) return undefined;
-  const map = JsonText.parseObject(Base64Url.decodeText(challenge.opaque, "challenge.opaque"), "challenge.opaque");
+  const map = decodeObject(challenge.opaque, "challenge.opaque");
   for (const value of Object.values(map)) string(value, "challenge.opaque");
   return map as Readonly<Record<string, string>>;
 }
@@ -161,21 +162,8 @@ export function expired(challenge: Pick<Challenge, "expires">, nowMs: number, sk
  * @throws {InvalidFieldError} for a challenge that `parse` would not take: CR, LF, missing or malformed fields, too long.
  */
 export function format(challenge: Challenge): string {
-  const { id, realm, method, intent, request, expires, digest, description, opaque, header } = fromJson(challenge);
-  const params = {
-    id,
-    realm,
-    method,
-    intent,
-    request,
-    expires,
-    digest,
-    description: description === undefined ? undefined : toByteString(description),
-    opaque,
-    header,
-  };
-  const written = Object.entries(params).flatMap(([name, value]) =>
-    value === undefined ? [] : [AuthParams.write(name, value)],
+  const written = Object.entries(fromJson(challenge)).map(([name, value]) =>
+    AuthParams.write(name, name === "description" ? ByteString.encode(value) : value),
   );
   return bounded(`${SCHEME} ${written.join(", ")}`);
 }
@@ -203,7 +191,7 @@ export function parseAll(headers: string | readonly string[]): Challenge[] {
     AuthParams.read(bounded(value), SCHEME, STRICT).map((params) => {
       const fields = Object.fromEntries(params);
       const description = params.get("description");
-      return fromJson(description === undefined ? fields : { ...fields, description: fromByteString(description) });
+      return fromJson(description === undefined ? fields : { ...fields, description: ByteString.decode(description) });
     }),
   );
 }
@@ -214,35 +202,20 @@ export function parseAll(headers: string | readonly string[]): Challenge[] {
  * @throws {InvalidFieldError}
  */
 export function fromJson(value: unknown, path = "challenge"): Challenge {
-  const json = object(value, path);
-  const id = match(json, "id", PRINTABLE, path);
-  const realm = match(json, "realm", PRINTABLE, path);
-  const method = match(json, "method", /^[a-z][a-z0-9:_-]*$/, path);
-  const intent = match(json, "intent", /^[A-Za-z0-9-]+$/, path);
-  const request = match(json, "request", /^[A-Za-z0-9_-]+={0,2}$/, path);
-  requestOf({ request });
-  const expires = optional(json, "expires", path);
-  if (expires !== undefined) Timestamp.parse(expires, `${path}.expires`);
-  const description = optional(json, "description", path);
-  if (description !== undefined) checkDescription(description, `${path}.description`);
-  const header = optional(json, "header", path);
-  if (!isDefault(header) && header !== "Payment-Authorization") {
-    throw new InvalidFieldError(`${path}.header`, 'not "Payment-Authorization"');
-  }
-  const digest = own(json, "digest") === undefined ? undefined : match(json, "digest", UNBROKEN, path);
-  const opaque = own(json, "opaque") === undefined ? undefined : match(json, "opaque", UNBROKEN, path);
-  return {
-    id,
-    realm,
-    method,
-    intent,
-    request,
-    ...(expires === undefined ? {} : { expires }),
-    ...(digest === undefined ? {} : { digest }),
-    ...(description === undefined ? {} : { description }),
-    ...(opaque === undefined ? {} : { opaque }),
-    ...(isDefault(header) ? {} : { header }),
-  };
+  const json = new Members(value, path);
+  const header = json.optional("header", oneOf("Authorization", "Payment-Authorization"));
+  return assemble<Challenge>({
+    id: json.required("id", shaped(PRINTABLE)),
+    realm: json.required("realm", shaped(PRINTABLE)),
+    method: json.required("method", shaped(/^[a-z][a-z0-9:_-]*$/)),
+    intent: json.required("intent", shaped(/^[A-Za-z0-9-]+$/)),
+    request: json.required("request", encodedRequest),
+    expires: json.optional("expires", dateTime),
+    digest: json.optional("digest", shaped(UNBROKEN)),
+    description: json.optional("description", line),
+    opaque: json.optional("opaque", shaped(UNBROKEN)),
+    header: isDefault(header) ? undefined : header,
+  });
 }
 
 /** `Authorization` spelled out means the same as no `header`, and is bound the same. */
@@ -259,40 +232,29 @@ const PRINTABLE = /^[\u0020-\u007e]+$/;
 /** The same without spaces and without the separator of the id's slots. */
 const UNBROKEN = /^[\u0021-\u007b\u007d\u007e]+$/;
 
-function match(json: UnknownObject, name: string, shape: RegExp, path: string): string {
-  const value = string(own(json, name), `${path}.${name}`);
-  if (!shape.test(value)) throw new InvalidFieldError(`${path}.${name}`, "malformed");
-  return value;
+function shaped(shape: RegExp): Read<string> {
+  return (value, field) => {
+    if (!shape.test(string(value, field))) throw new InvalidFieldError(field, "malformed");
+    return value as string;
+  };
 }
 
-function optional(json: UnknownObject, name: string, path: string): string | undefined {
-  const value = own(json, name);
-  return value === undefined ? undefined : string(value, `${path}.${name}`);
-}
+const encodedRequest: Read<string> = (value, field) => {
+  const request = shaped(/^[A-Za-z0-9_-]+={0,2}$/)(value, field);
+  decodeObject(request, field);
+  return request;
+};
 
-function checkDescription(text: string, field: string): void {
-  if (hasControl(text) || hasLoneSurrogate(text)) {
-    throw new InvalidFieldError(field, "a control character or lone surrogate");
-  }
+const dateTime: Read<string> = (value, field) => {
+  Timestamp.parse(value, field);
+  return value as string;
+};
+
+function decodeObject(encoded: string, field: string): JsonObject {
+  return JsonText.parseObject(Base64Url.decodeText(encoded, field), field);
 }
 
 function bounded(header: string): string {
   if (header.length > MAX_LENGTH) throw new InvalidFieldError("WWW-Authenticate", `longer than ${MAX_LENGTH}`);
   return header;
-}
-
-/** The UTF-8 bytes of `text`, one character each. */
-function toByteString(text: string): string {
-  return Array.from(new TextEncoder().encode(text), (byte) => String.fromCharCode(byte)).join("");
-}
-
-/** The inverse; text that is not the UTF-8 bytes of anything stays as it is. */
-function fromByteString(text: string): string {
-  if (/[\u0100-\uffff]/.test(text)) return text;
-  try {
-    const bytes = Uint8Array.from(text, (char) => char.charCodeAt(0));
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return text;
-  }
 }

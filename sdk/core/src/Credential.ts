@@ -4,8 +4,9 @@ import * as Challenge from "./Challenge.js";
 import { InvalidFieldError } from "./errors.js";
 import * as Jcs from "./Jcs.js";
 import * as JsonText from "./JsonText.js";
-import { type JsonObject, object, own, string } from "./json.js";
-import { hasControl, trim } from "./text.js";
+import { type JsonObject, object } from "./json.js";
+import { assemble, line, Members, type Read } from "./members.js";
+import { trim } from "./text.js";
 
 export interface Credential {
   readonly challenge: Challenge.Challenge;
@@ -59,16 +60,12 @@ export function parse(header: string): Credential {
  * @throws {InvalidFieldError}
  */
 export function fromJson(value: unknown, path = "credential"): Credential {
-  const json = object(value, path);
-  const source = own(json, "source");
-  if (source !== undefined && hasControl(string(source, `${path}.source`))) {
-    throw new InvalidFieldError(`${path}.source`, "a control character");
-  }
-  return {
-    challenge: Challenge.fromJson(own(json, "challenge"), `${path}.challenge`),
-    ...(source === undefined ? {} : { source: source as string }),
-    payload: object(own(json, "payload"), `${path}.payload`) as JsonObject,
-  };
+  const json = new Members(value, path);
+  return assemble<Credential>({
+    challenge: json.required("challenge", Challenge.fromJson),
+    source: json.optional("source", line),
+    payload: json.required("payload", payload),
+  });
 }
 
 /** The inverse of `fromJson`. Throws as it. */
@@ -76,6 +73,9 @@ export function toJson(credential: Credential): JsonObject {
   const { challenge, source, payload } = fromJson(credential);
   return { challenge: { ...challenge }, ...(source === undefined ? {} : { source }), payload };
 }
+
+/** Left as it is: what it holds is for the payment method to check. */
+const payload: Read<JsonObject> = (value, field) => object(value, field) as JsonObject;
 
 /** The parts of a comma-joined header value that begin with the scheme's name. */
 function elements(header: string): string[] {

@@ -1,6 +1,6 @@
 // The JSON Canonicalization Scheme (RFC 8785): one text for one value, so that it can be hashed and signed.
 import { InvalidFieldError } from "./errors.js";
-import type { JsonValue } from "./json.js";
+import { isRecord, type JsonValue } from "./json.js";
 import { hasLoneSurrogate } from "./text.js";
 
 /** Deeper nesting is refused: no payment needs it, and recursion must end before the stack does. */
@@ -26,9 +26,7 @@ function write(value: JsonValue | undefined, depth: number): string {
   if (typeof value === "string") return text(value);
   if (Array.isArray(value)) return `[${Array.from(value, (item: JsonValue) => write(item, depth + 1)).join(",")}]`;
   if (typeof value !== "object") throw new InvalidFieldError("json", `a ${typeof value} is not JSON`);
-  if (Object.prototype.toString.call(value) !== "[object Object]") {
-    throw new InvalidFieldError("json", "an object that is not JSON, as a Date or bytes");
-  }
+  if (!isRecord(value)) throw new InvalidFieldError("json", "an object that is not JSON, as a Date or bytes");
   if (Object.hasOwn(value, "__proto__")) throw new InvalidFieldError("json", "a member named __proto__");
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)

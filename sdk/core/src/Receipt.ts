@@ -5,9 +5,10 @@ import { InvalidFieldError } from "./errors.js";
 import * as Integer from "./Integer.js";
 import * as Jcs from "./Jcs.js";
 import * as JsonText from "./JsonText.js";
-import { type JsonObject, type JsonValue, object, own, string } from "./json.js";
+import { type JsonObject, type JsonValue, own, string } from "./json.js";
+import { line, Members, name, oneOf, type Read } from "./members.js";
 import * as Timestamp from "./Timestamp.js";
-import { hasControl, trim } from "./text.js";
+import { trim } from "./text.js";
 
 export interface Receipt {
   readonly status: "success";
@@ -65,16 +66,13 @@ export function parse(header: string): Receipt {
  * @throws {InvalidFieldError}
  */
 export function fromJson(value: unknown, path = "receipt"): Receipt {
-  const json = object(value, path);
-  if (own(json, "status") !== "success") throw new InvalidFieldError(`${path}.status`, 'not "success"');
-  const named =
-    own(json, "challengeId") === undefined ? ["method", "reference"] : ["method", "reference", "challengeId"];
-  for (const name of named) {
-    const text = string(own(json, name), `${path}.${name}`);
-    if (text === "" || hasControl(text)) throw new InvalidFieldError(`${path}.${name}`, "empty or a control character");
-  }
-  Timestamp.parse(own(json, "timestamp"), `${path}.timestamp`);
-  return { ...json } as Receipt;
+  const json = new Members(value, path);
+  json.required("status", oneOf("success"));
+  json.required("method", nonEmptyLine);
+  json.required("timestamp", Timestamp.parse);
+  json.required("reference", nonEmptyLine);
+  json.optional("challengeId", nonEmptyLine);
+  return { ...(value as Receipt) };
 }
 
 /** The receipt of a charge (draft-solana-charge-00, "Receipt Generation"). `reference`: the transaction's signature. */
@@ -127,6 +125,8 @@ export function asSession(receipt: Receipt): SessionReceipt {
     ...(refunded === undefined ? {} : { refunded: Integer.fromDecimal(refunded, "receipt.refunded") }),
   };
 }
+
+const nonEmptyLine: Read<string> = (value, field) => name(line(value, field), field);
 
 function seconds(value: unknown, field: string): number {
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) {

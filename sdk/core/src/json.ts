@@ -20,6 +20,11 @@ export function object(value: unknown, field: string): UnknownObject {
   return value as UnknownObject;
 }
 
+/** Whether an object is a record of members, and not a date, bytes, a map or the like, whose members say nothing. */
+export function isRecord(value: object): boolean {
+  return Object.prototype.toString.call(value) === "[object Object]";
+}
+
 /** `value` itself, once it is known to be an array. */
 export function array(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) throw new InvalidFieldError(field, "not an array");

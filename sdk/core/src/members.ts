@@ -1,8 +1,8 @@
 // Reading an object from the wire member by member: each value checked, each error with the path of what it is about.
 import { InvalidFieldError } from "./errors.js";
 import * as Jcs from "./Jcs.js";
-import { array, type JsonObject, type JsonValue, object, own, type UnknownObject } from "./json.js";
-import { hasLoneSurrogate } from "./text.js";
+import { array, isRecord, type JsonObject, type JsonValue, object, own, type UnknownObject } from "./json.js";
+import { hasControl, hasLoneSurrogate } from "./text.js";
 
 /** Checks one value and gives it its type. Throws {InvalidFieldError} naming `field`. */
 export type Read<T> = (value: unknown, field: string) => T;
@@ -67,6 +67,12 @@ export const text: Read<string> = (value, field) => {
   if (typeof value !== "string") throw new InvalidFieldError(field, "not a string");
   if (hasLoneSurrogate(value)) throw new InvalidFieldError(field, "not well-formed Unicode");
   return value;
+};
+
+/** As `text`, without control characters: nothing that ends a header or a line of a log. */
+export const line: Read<string> = (value, field) => {
+  if (hasControl(text(value, field))) throw new InvalidFieldError(field, "a control character");
+  return value as string;
 };
 
 /** As `text`, and not empty. */
@@ -136,6 +142,7 @@ function json(value: unknown, field: string, depth: number): JsonValue {
   if (typeof value === "number" && Number.isFinite(value)) return value;
   if (typeof value !== "object") throw new InvalidFieldError(field, "not JSON");
   if (Array.isArray(value)) return list((item, at) => json(item, at, depth + 1))(value, field);
+  if (!isRecord(value)) throw new InvalidFieldError(field, "not JSON");
   return Object.fromEntries(
     Object.entries(value).map(([key, member]) => {
       if (key === "__proto__") throw new InvalidFieldError(field, "has a member named __proto__");
