@@ -123,7 +123,7 @@ describe("a damaged receipt", () => {
   const sound = { status: "success", method: "solana", timestamp: "2026-03-10T21:00:00Z", reference: "x" };
   const refusals: readonly (readonly [string, object, string])[] = [
     ["a status other than success", { ...sound, status: "failed" }, "receipt.status"],
-    ["no method", { ...sound, method: undefined }, "receipt.method: not a string"],
+    ["no method", { ...sound, method: undefined }, "receipt.method: missing"],
     ["an empty reference", { ...sound, reference: "" }, "receipt.reference"],
     ["a reference with a line feed", { ...sound, reference: "a\nb" }, "receipt.reference"],
     ["a timestamp that is no date-time", { ...sound, timestamp: "Jan 29 2026 12:00" }, "receipt.timestamp"],
