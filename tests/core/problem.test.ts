@@ -74,6 +74,7 @@ describe("a problem document", () => {
       detail: "",
       hint: "x",
     });
+    expect(Problem.parse(JSON.parse('{"__proto__":{"code":"x"}}'))).to.not.have.property("code");
     expect(Problem.parse({ status: 99 }, 402).status).to.equal(402);
     expect(Problem.parse({ status: 402.5 }).status).to.equal(0);
   });

@@ -87,7 +87,9 @@ export function from(error: Refusal.RefusedError, more: JsonObject = {}): Proble
 export function parse(value: unknown, status = 0): Problem {
   const json = object(value, "problem") as JsonObject;
   const members = Object.entries(json).filter(
-    ([name, member]) => !Object.hasOwn(OPTIONAL, name) || typeof member === OPTIONAL[name as keyof typeof OPTIONAL],
+    ([name, member]) =>
+      name !== "__proto__" &&
+      (!Object.hasOwn(OPTIONAL, name) || typeof member === OPTIONAL[name as keyof typeof OPTIONAL]),
   );
   const said = own(json, "status");
   return {
