@@ -112,7 +112,12 @@ export class Market {
   mint(owner: PublicKey, amount: bigint): void {
     this.net.mintUsdc(owner.toBase58(), amount);
     this.watch(owner, USDC);
-    this.#supply.set(USDC_MINT, (this.#supply.get(USDC_MINT) ?? 0n) + amount);
+    this.minted(USDC, amount);
+  }
+
+  /** Counts new tokens. */
+  minted({ mint }: Asset, amount: bigint): void {
+    this.#supply.set(mint.toBase58(), (this.#supply.get(mint.toBase58()) ?? 0n) + amount);
   }
 
   /** Counts the owner's account, or a channel's escrow, in the books. */
