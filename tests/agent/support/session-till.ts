@@ -91,7 +91,7 @@ export class SessionTill {
   readonly accounts = new Map<string, Account>();
   readonly #replies = new Map<string, Reply>();
   readonly #server: Server;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   private constructor(world: SessionWorld, selling: Partial<Selling>) {
     this.world = world;
@@ -274,20 +274,23 @@ export class SessionTill {
   async debit(account: Account, response: ServerResponse, required?: bigint): Promise<boolean> {
     const { price, operator } = this.selling;
     const room = () => (operator === undefined ? account.accepted : account.deposit) - account.spent;
-    if (room() < price) {
-      const data = {
-        channelId: account.open.channelId,
-        requiredCumulative: required ?? account.spent + price,
-        acceptedCumulative: account.accepted,
-        deposit: account.deposit,
-      };
-      response.write(SseEvents.format({ event: "payment-need-voucher", data }));
-    }
+    let told = "";
     while (room() < price) {
       if (response.destroyed) return false;
+      const requiredCumulative = required ?? account.spent + price;
+      const { accepted: acceptedCumulative, deposit } = account;
+      const data = { channelId: account.open.channelId, requiredCumulative, acceptedCumulative, deposit };
+      const event = SseEvents.format({ event: "payment-need-voucher", data });
+      // Others may have used up what came.
+      if (event !== told) response.write(event);
+      told = event;
       await new Promise<void>((done) => {
-        this.#waiting.push(done);
-        response.once("close", done);
+        const go = () => {
+          response.off("close", go);
+          done();
+        };
+        this.#waiting.add(go);
+        response.once("close", go);
       });
     }
     account.spent += price;
@@ -491,9 +494,8 @@ export class SessionTill {
   }
 
   #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const done of waiting) done();
+    for (const done of this.#waiting) done();
+    this.#waiting.clear();
   }
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -208,12 +208,16 @@ class Sessions implements SessionPayer, Till {
     const granted = previous?.paid.granted ?? 0n;
     let voucher = earlier(channel, idempotencyKey);
     if (voucher === undefined) {
-      const next = nextCumulative(channel.record, request.amount, request.minVoucherDelta);
-      const target = max(next, previous?.required ?? 0n);
       const bound = { more: maxPerRequest - granted, ahead: maxPerRequest };
-      requireWithin(channel, target, bound);
-      await provide(this.#desk, channel, terms, errand, target);
-      voucher = await grant(this.#desk, channel, errand, { target, bound, idempotencyKey, terms });
+      const next = () => {
+        const target = nextCumulative(channel.record, request.amount, request.minVoucherDelta);
+        return max(target, previous?.required ?? 0n);
+      };
+      requireWithin(channel, next(), bound);
+      await provide(this.#desk, channel, terms, errand, next());
+      // A top-up's receipt can tell of a voucher that was accepted after all.
+      if (next() > channel.record.deposit) await provide(this.#desk, channel, terms, errand, next());
+      voucher = await grant(this.#desk, channel, errand, { target: next(), bound, idempotencyKey, terms });
     }
     const payload = payloadOf(channel, voucher);
     const { cumulativeAmount: cumulative } = voucher.voucher;

@@ -8,7 +8,7 @@ import { sessionReceipt } from "./desk.js";
 import { SessionError } from "./errors.js";
 import type { Terms } from "./terms.js";
 import { answered } from "./vouchers.js";
-import type { Claim } from "./watermark.js";
+import { type Claim, max } from "./watermark.js";
 
 /** What the payer does for its payments. */
 export interface Till {
@@ -174,19 +174,21 @@ export class SessionPayment implements Payment {
     const { channel, cumulative } = this.paid;
     const known = OUT_OF_STEP.has(code ?? "");
     const claim = known ? claimOf(problem) : undefined;
-    const before = channel.record;
     if (claim !== undefined) {
       await channel.believe(claim);
       channel.spentKnown = claim.spent !== undefined;
       this.required = amountIn(problem, "requiredCumulative");
-    } else if (cumulative !== undefined && cumulative === before.signed && maybeRepeated(problem, code)) {
+    } else if (cumulative !== undefined && cumulative === channel.record.signed && maybeRepeated(problem, code)) {
       // It has all that was ever signed: an earlier answer was lost.
       await channel.believe({ acceptedCumulative: cumulative });
     }
-    if (code === "voucher-over-deposit" || code === "deposit-exhausted") channel.verified = false;
-    const { acknowledged, spent } = channel.record;
-    const learned = acknowledged !== before.acknowledged || spent !== before.spent || !channel.verified;
-    return learned || this.required !== undefined ? "retry" : "give-up";
+    if (code === "voucher-over-deposit" || code === "deposit-exhausted") {
+      channel.verified = false;
+      return "retry";
+    }
+    const { acknowledged } = channel.record;
+    const higher = cumulative !== undefined && max(acknowledged + 1n, this.required ?? 0n) > cumulative;
+    return higher ? "retry" : "give-up";
   }
 }
 

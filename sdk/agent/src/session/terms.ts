@@ -64,7 +64,7 @@ export function readTerms(
   }
   return {
     ...{ challenge, request, origin, program, authorizedSigner, maxPerRequest },
-    maxPerStream: max(options.maxPerStream ?? DEFAULT_UNITS * amount, maxPerRequest),
+    maxPerStream: options.maxPerStream ?? DEFAULT_UNITS * amount,
     maxDeposit: options.maxDeposit ?? max(DEFAULT_UNITS * amount, maxPerRequest),
     relation: relationOf({
       ...{ origin, payee: request.recipient, mint: request.currency, network: request.network },

@@ -1,13 +1,15 @@
 // Server-sent events on their way to the consumer: those about the payment are taken out and acted on, in their order;
 // the others pass.
-import { SseEvents } from "@mppsol/core";
-import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { InvalidFieldError, SseEvents } from "@mppsol/core";
+import { createParser, type EventSourceMessage, ParseError } from "eventsource-parser";
 
 /** What is done with the events of a metered stream. What it throws ends the stream for the consumer too. */
 export interface Meter {
   /** Delivery is paused until this resolved and the server has what it asks for. */
   needVoucher(event: SseEvents.NeedVoucher): Promise<void>;
   receipt(event: Extract<SseEvents.Event, { event: typeof SseEvents.RECEIPT }>["data"]): Promise<void>;
+  /** What to throw for events that cannot be read. */
+  damaged(problem: string): Error;
   /** The stream is over, however it ended. Called once. */
   end(): void;
 }
@@ -60,7 +62,7 @@ export function metered(body: ReadableStream<Uint8Array>, meter: Meter, show: bo
         } catch (error) {
           end();
           reader.cancel(error).catch(() => {});
-          controller.error(error);
+          controller.error(isDamage(error) ? meter.damaged(error.message) : error);
         }
       },
       async cancel(reason) {
@@ -79,6 +81,10 @@ async function act({ event, data }: EventSourceMessage, meter: Meter): Promise<b
   if (found.event === SseEvents.RECEIPT) await meter.receipt(found.data);
   else await meter.needVoucher(found.data);
   return true;
+}
+
+function isDamage(error: unknown): error is Error {
+  return error instanceof InvalidFieldError || error instanceof ParseError;
 }
 
 function parserInto(items: Item[]) {

@@ -67,6 +67,10 @@ class StreamMeter implements Meter {
     await channel.believe(said);
   }
 
+  damaged(problem: string): Error {
+    return new SessionError("stream-invalid", this.#stream.channel.id, `its stream cannot be read: ${problem}`);
+  }
+
   end(): void {
     this.#stream.channel.streams--;
   }
@@ -83,9 +87,11 @@ class StreamMeter implements Meter {
     // Another request's voucher was enough for this one too.
     if (required <= channel.record.acknowledged) return;
     const bound = { more: terms.maxPerStream - this.#granted, ahead: terms.maxPerStream };
+    requireWithin(channel, this.#target(required, bound.more), bound);
+    if (required > channel.record.deposit) await topUp(this.#desk, channel, terms, errand, required);
+    // A top-up's receipt can tell of a voucher that was accepted after all.
+    if (required <= channel.record.acknowledged) return;
     const target = this.#target(required, bound.more);
-    requireWithin(channel, target, bound);
-    if (target > channel.record.deposit) await topUp(this.#desk, channel, terms, errand, target);
     const before = channel.record.signed;
     const idempotencyKey = randomUUID();
     const voucher = await grant(this.#desk, channel, errand, { target, bound, idempotencyKey, terms });
