@@ -45,8 +45,10 @@ export async function forceCloseAndWait(desk: Desk, channel: Channel, signal?: A
   for (;;) {
     const result = await forceClose(desk, channel);
     if (result.kind === "closed") return result;
-    const seconds = Math.max(result.sealableAt - (await desk.chain.now()), 0);
-    await pause(Math.min(Math.max(seconds * 1_000, desk.timing.pollMs), 60_000), signal);
+    const { pollMs, chainMs } = desk.timing;
+    const left = (result.sealableAt - (await desk.chain.now())) * 1_000;
+    // Not all of it at once: the seller can close at any moment.
+    await pause(Math.min(Math.max(left, pollMs), chainMs), signal);
   }
 }
 
