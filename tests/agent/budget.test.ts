@@ -25,6 +25,7 @@ import { World } from "./support/world.js";
 
 const DAY = 24 * 3_600_000;
 const MINUTE = 60_000;
+const LOCAL_USDC = "HWVK3jYEq1jChpPEuHtGqxvZd73xPrYsP4PRc8aHD6te";
 const MINT = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
 
 describe("the books of a budget", () => {
@@ -33,7 +34,7 @@ describe("the books of a budget", () => {
     ...{ id: `${++serial}`, kind: "spend", asset: "sol", host: "a", amount: 1n, fee: 0n, at: 0 },
     ...more,
   });
-  const book = (limits: BudgetLimits) => new Book(readLimits(limits));
+  const book = (limits: BudgetLimits) => new Book(readLimits(limits, "localnet"));
   const code = (work: () => void): string => {
     try {
       work();
@@ -139,7 +140,7 @@ describe("the books of a budget", () => {
   it("limit fees when nobody else does", () => {
     const books = book({ sol: {} });
     expect(code(() => books.reserve(entry({ fee: FEE_LIMITS.perRequest! + 1n })))).to.equal("budget-exceeded request");
-    expect(readLimits({ fees: { perDay: 1n } }).get("fees")).to.deep.equal({ ...FEE_LIMITS, perDay: 1n });
+    expect(readLimits({ fees: { perDay: 1n } }, "localnet").get("fees")).to.deep.equal({ ...FEE_LIMITS, perDay: 1n });
   });
 
   it("lock deposits without spending them, up to their own limit, and per host", () => {
@@ -176,15 +177,21 @@ describe("the books of a budget", () => {
     expect(books.account("fees", 0).spent).to.equal(5n);
   });
 
+  it("know the network's USDC by name", () => {
+    expect(readLimits({ usdc: { total: 1n } }, "localnet").get(LOCAL_USDC)).to.deep.equal({ total: 1n });
+    expect(readLimits({ usdc: { total: 1n } }, "mainnet").get(MINT)).to.deep.equal({ total: 1n });
+  });
+
   it("refuse limits that cannot be meant", () => {
     for (const limits of [
-      { usdc: {} },
+      { usd: {} },
+      { usdc: {}, [LOCAL_USDC]: {} },
       { sol: { perYear: 1n } },
       { sol: { total: 1 } },
       { sol: { total: -1n } },
       { sol: { total: 2n ** 64n } },
     ]) {
-      expect(code(() => readLimits(limits as BudgetLimits))).to.equal("option");
+      expect(code(() => readLimits(limits as BudgetLimits, "localnet"))).to.equal("option");
     }
   });
 
@@ -196,7 +203,10 @@ describe("the books of a budget", () => {
     books.reserve(deposit);
     books.commit(deposit.id);
     const state = books.state(6 * MINUTE);
-    const again = new Book(readLimits({ sol: { deposit: 10n }, [MINT]: {} }), parseState(formatState(state)));
+    const again = new Book(
+      readLimits({ sol: { deposit: 10n }, [MINT]: {} }, "localnet"),
+      parseState(formatState(state)),
+    );
     expect(again.state(6 * MINUTE)).to.deep.equal(state);
     again.cancel(deposit.id);
     expect(again.account("sol", 0)).to.deep.equal({ spent: 5n, spentToday: 5n, open: 5n, locked: 0n });
@@ -249,7 +259,7 @@ describe("the books of a budget", () => {
         for (const command of commands) {
           if (command.do === "wait") now += command.ms;
           else if (command.do === "restart") {
-            books = new Book(readLimits({ sol: limits }), parseState(formatState(books.state(now))));
+            books = new Book(readLimits({ sol: limits }, "localnet"), parseState(formatState(books.state(now))));
           } else if (command.do === "reserve") {
             const made = entry({ ...command, at: now });
             if (code(() => books.reserve(made)) !== "nothing") continue;
@@ -292,7 +302,7 @@ describe("a budget in a store", () => {
     ...{ intent: "charge", kind: "spend", asset: "sol", recipients: [], network: "localnet" },
     amount,
   });
-  const limits = readLimits({ sol: { total: 100n, deposit: 100n } });
+  const limits = readLimits({ sol: { total: 100n, deposit: 100n } }, "localnet");
 
   /** A store whose writes take their time, and fail now and then. */
   function flaky(fails: () => boolean): { store: AgentStore; kept: () => string | undefined } {

@@ -105,7 +105,7 @@ describe("a policy", () => {
 
   it("pays only with assets of its list, on its own network", () => {
     expect(code(() => policy({ allow: { mints: ["sol"] } }).checkPayment(payment))).to.equal("nothing");
-    expect(code(() => policy({ allow: { mints: ["mint"] } }).checkPayment(payment))).to.equal("asset-not-allowed");
+    expect(code(() => policy({ allow: { mints: ["usdc"] } }).checkPayment(payment))).to.equal("asset-not-allowed");
     expect(code(() => policy({ network: "devnet" }).checkPayment(payment))).to.equal("network-mismatch");
   });
 
@@ -272,7 +272,8 @@ describe("an agent", () => {
       { signer: { publicKey: "x", signTransaction() {}, signMessage() {} } },
       { network: "mainnet-beta" },
       { network: undefined },
-      { budget: { usdc: {} } },
+      { budget: { usd: {} } },
+      { allow: { mints: ["mint"] } },
       { allow: { hosts: ["https://a"] } },
     ];
     for (const options of wrong) expect(code(() => agent(options as Partial<AgentOptions>))).to.equal("option");

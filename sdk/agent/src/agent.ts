@@ -1,9 +1,10 @@
 // An agent: a wallet, what it may spend, and a fetch that pays.
 import { Network } from "@mppsol/core";
 import type { Connection } from "@solana/web3.js";
+import { assetOf } from "./assets.js";
 import { Budget } from "./budget/Budget.js";
 import type { Account } from "./budget/book.js";
-import { type AssetLimits, type BudgetLimits, readLimits } from "./budget/limits.js";
+import { type AssetLimits, type BudgetLimits, FEES, readLimits } from "./budget/limits.js";
 import { Chain, connect } from "./chain/Chain.js";
 import { clusterCheck } from "./chain/cluster.js";
 import { ChargePayer } from "./charge/ChargePayer.js";
@@ -85,7 +86,7 @@ export interface Agent {
    * `origin`, errands to it that no request asked for, as closing a session, take that transport too.
    */
   over(transport: Fetch, origin?: string): Fetch;
-  /** What was spent of an asset: `sol`, a mint, or `fees`. */
+  /** What was spent of an asset: `sol`, `usdc`, a mint, or `fees`. */
   spending(asset: string): Promise<Account>;
   /** Looks up on chain what became of payments whose fate is open, and corrects the books. */
   reconcile(): Promise<void>;
@@ -170,7 +171,10 @@ export function createAgent(options: AgentOptions): Agent {
       const through = payingFetch({ ...fetchOptions, payers, transport: other });
       return (input, init) => through(input, init);
     },
-    spending: async (asset) => (await gate.budget()).account(asset),
+    spending: async (asset) => {
+      const named = asset === FEES ? FEES : assetOf(asset, network, "asset");
+      return (await gate.budget()).account(named);
+    },
     reconcile: () => charges.reconcile(),
     session: (url) => sessionWith(url, sessions, (input, init) => paying(input, init, "session")),
     sessions: () => sessions.sessions(),
@@ -205,7 +209,7 @@ class Gate {
     const { allow, http, realms } = options;
     this.policy = new Policy({ network, allow, http, realms });
     this.#options = options;
-    this.#limits = readLimits(options.budget);
+    this.#limits = readLimits(options.budget, network);
     this.#checkCluster = clusterCheck(new Chain(connection), network);
     this.#store = store;
   }

@@ -1,6 +1,7 @@
 // Whom, where and for what the agent pays at all, before any budget is asked.
 import { BodyDigest, type Challenge, type Network } from "@mppsol/core";
 import { requireChannelProgram, UnknownProgramError } from "@mppsol/programs";
+import { assetOf } from "./assets.js";
 import {
   AssetNotAllowedError,
   ChallengeRefusedError,
@@ -20,7 +21,7 @@ export interface Allow {
   readonly hosts?: readonly string[];
   /** Base58 addresses: of sellers, and of everybody in their splits. */
   readonly recipients?: readonly string[];
-  /** "sol", or base58 addresses of mints. An asset needs a budget besides. */
+  /** "sol", "usdc", or base58 addresses of mints. An asset needs a budget besides. */
   readonly mints?: readonly string[];
 }
 
@@ -43,7 +44,7 @@ export class Policy {
   readonly #http: HttpPolicy;
   readonly #realms: ReadonlySet<string>;
 
-  /** @throws {OptionError} for a host that no URL could have. */
+  /** @throws {OptionError} for a host that no URL could have, and a mint that is none. */
   constructor(options: PolicyOptions) {
     const { network, allow = {}, http = "loopback", realms = [] } = options;
     this.#network = network;
@@ -52,7 +53,7 @@ export class Policy {
       if (!HOST_PATTERN.test(host)) throw new OptionError(`allow.hosts: ${host} is no host`);
     }
     this.#recipients = allow.recipients && new Set(allow.recipients);
-    this.#mints = allow.mints && new Set(allow.mints);
+    this.#mints = allow.mints && new Set(allow.mints.map((name) => assetOf(name, network, "allow.mints")));
     this.#http = http;
     this.#realms = new Set(realms);
   }

@@ -1,5 +1,6 @@
 // What may be spent: the limits as the owner writes them.
-import { Base58, Integer, InvalidFieldError } from "@mppsol/core";
+import { Integer, InvalidFieldError, type Network } from "@mppsol/core";
+import { assetOf } from "../assets.js";
 import { OptionError } from "../errors.js";
 
 /** Limits of one asset, in its base units. A limit that is left out does not limit. */
@@ -24,7 +25,7 @@ export interface AssetLimits {
 /** Limits on what the agent's own key pays for transactions, in lamports: fees, and rent of accounts that it creates. */
 export type FeeLimits = Pick<AssetLimits, "perRequest" | "perHost" | "perDay" | "total">;
 
-/** An asset without an entry is not paid with: `sol`, or the base58 address of a mint. */
+/** An asset without an entry is not paid with: `sol`, `usdc` (the network's), or the base58 address of a mint. */
 export interface BudgetLimits {
   /** Default: `FEE_LIMITS`. */
   readonly fees?: FeeLimits;
@@ -41,17 +42,18 @@ const KEYS = ["perRequest", "perHost", "perDay", "total", "deposit", "confirmAbo
 
 /**
  * The limits by asset, fees among them.
- * @throws {OptionError} for an asset that is none, a limit that is not known, and one that is no u64 bigint.
+ * @throws {OptionError} for an asset that is none or there twice, a limit that is not known, and one that is no u64 bigint.
  */
-export function readLimits(limits: BudgetLimits): ReadonlyMap<string, AssetLimits> {
-  const read = new Map<string, AssetLimits>([[FEES, FEE_LIMITS]]);
-  for (const [asset, given] of Object.entries(limits)) {
+export function readLimits(limits: BudgetLimits, network: Network.Network): ReadonlyMap<string, AssetLimits> {
+  const read = new Map<string, AssetLimits>();
+  for (const [name, given] of Object.entries(limits)) {
     if (given === undefined) continue;
-    checkAsset(asset);
-    for (const [key, value] of Object.entries(given)) checkLimit(asset, key, value);
-    read.set(asset, asset === FEES ? { ...FEE_LIMITS, ...given } : given);
+    for (const [key, value] of Object.entries(given)) checkLimit(name, key, value);
+    const asset = name === FEES ? FEES : assetOf(name, network, "budget");
+    if (read.has(asset)) throw new OptionError(`budget: ${asset} is there under two names`);
+    read.set(asset, given);
   }
-  return read;
+  return read.set(FEES, { ...FEE_LIMITS, ...read.get(FEES) });
 }
 
 /** Most that may be locked at a time; nothing when the owner has not limited anything that says so. */
@@ -59,16 +61,6 @@ export function depositLimit(limits: AssetLimits): bigint | undefined {
   if (limits.deposit !== undefined) return limits.deposit;
   const sums = [limits.perHost, limits.perDay, limits.total].filter((limit) => limit !== undefined);
   return sums.sort((a, b) => (a < b ? -1 : 1))[0];
-}
-
-function checkAsset(asset: string): void {
-  if (asset === FEES || asset === "sol") return;
-  try {
-    Base58.address(asset);
-  } catch (error) {
-    if (!(error instanceof InvalidFieldError)) throw error;
-    throw new OptionError(`budget: ${asset} is neither "sol", nor "fees", nor the address of a mint`);
-  }
 }
 
 function checkLimit(asset: string, key: string, value: unknown): void {

@@ -210,6 +210,7 @@ class ChargePayment implements Payment {
 
   /**
    * The same transaction under a fresh challenge; nothing when it cannot land any more, so that a new one may be made.
+   * Its memo may then be the earlier challenge's: two transactions could be two payments.
    * @throws {ChallengeRefusedError} when the fresh challenge asks for something else: what was agreed to is what is paid.
    */
   under(challenge: Challenge.Challenge, request: Request): ChargePayment | undefined {
@@ -217,11 +218,7 @@ class ChargePayment implements Payment {
     if (changed !== undefined) {
       throw new ChallengeRefusedError("terms-changed", `the server asks for another ${changed} than before`);
     }
-    if (this.#transfer.fate === "not-paid") return undefined;
-    if (this.#transfer.request.externalId !== request.externalId) {
-      throw new ChallengeRefusedError("terms-changed", "the server wants another memo than the payment under way has");
-    }
-    return new ChargePayment(challenge, this.#transfer);
+    return this.#transfer.fate === "not-paid" ? undefined : new ChargePayment(challenge, this.#transfer);
   }
 
   async accepted(receipt: Receipt.Receipt | undefined, response: Response): Promise<Response> {
@@ -268,7 +265,7 @@ class ChargePayment implements Payment {
   }
 }
 
-/** What a server has to stick to between two challenges of one purchase. */
+/** What a server has to stick to between two challenges of one purchase: all but its words and its own reference. */
 function lasting({ description: _, externalId: __, ...request }: Request): Request {
   return request;
 }
