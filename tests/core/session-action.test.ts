@@ -85,6 +85,14 @@ describe("a session action", () => {
     expect(SessionAction.fromJson({ ...json, unknown: deep })).to.deep.equal(open);
   });
 
+  it("takes extensions of an open that are nested as deep as canonical JSON goes, and no deeper", () => {
+    const nested = (depth: number): object => JSON.parse(`${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`);
+    const read = (depth: number) => () =>
+      SessionAction.fromJson({ ...SessionAction.toJson(open), capabilities: nested(depth) });
+    expect(read(Jcs.MAX_DEPTH)).not.to.throw();
+    expect(read(Jcs.MAX_DEPTH + 1)).to.throw(InvalidFieldError, "nested deeper");
+  });
+
   it("is refused when an extension of an open holds what JSON cannot", () => {
     const json = SessionAction.toJson(open);
     for (const value of [undefined, 1n, Number.NaN, () => 1, "\ud800", { "\ud800": 1 }]) {
