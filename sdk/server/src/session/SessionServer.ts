@@ -14,6 +14,7 @@ import { complete, type SessionOptions, type Settings } from "./options.js";
 import { checkProof } from "./proofCheck.js";
 import { RecentBlockhash } from "./RecentBlockhash.js";
 import { refusedSpend } from "./refusals.js";
+import { TokenFacts } from "./TokenFacts.js";
 import { TopUps } from "./TopUps.js";
 import type { RouteTerms } from "./terms.js";
 import { checkVoucher } from "./voucherCheck.js";
@@ -29,6 +30,7 @@ export class SessionServer {
   readonly settings: Settings;
   readonly channels: Channels;
   readonly recent: RecentBlockhash;
+  readonly token: TokenFacts;
   readonly opener: Opener;
   readonly closer: Closer;
   readonly #topUps: TopUps;
@@ -41,6 +43,7 @@ export class SessionServer {
     this.settings = complete(options);
     this.channels = new Channels(this.settings);
     this.recent = new RecentBlockhash(this.settings);
+    this.token = new TokenFacts(this.settings);
     this.opener = new Opener(this.settings);
     this.#topUps = new TopUps(this.settings);
     this.#debits = new Debits(this.settings);

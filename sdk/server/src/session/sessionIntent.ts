@@ -53,7 +53,7 @@ class SessionIntent implements Intent {
     _context: RequestContext,
   ): Promise<{ readonly enforceExpiry: boolean }> {
     const { action, request } = read(credential);
-    const terms = await beforeTaking(() => termsOf(this.#route, this.#route.server.settings));
+    const terms = await beforeTaking(() => this.#terms());
     const field = difference(action, request, terms);
     if (field !== undefined) throw mismatch(field);
     if (request.channelId !== undefined && request.channelId !== action.channelId) {
@@ -76,9 +76,14 @@ class SessionIntent implements Intent {
     }
   }
 
+  async #terms(): Promise<SessionRequest.SessionRequest> {
+    const { settings, token } = this.#route.server;
+    return termsOf(this.#route, settings, await token.get());
+  }
+
   async #request(context: RequestContext): Promise<SessionRequest.SessionRequest> {
-    const { channels, settings, recent } = this.#route.server;
-    const terms = await termsOf(this.#route, settings);
+    const { channels, recent } = this.#route.server;
+    const terms = await this.#terms();
     const named = context.channelHint ?? this.#refused.get(context);
     const channel = named === undefined ? undefined : await channels.live(named).catch(unlessRefused);
     return channel === undefined ? forNew(terms, await recent.get()) : forResumed(terms, channel);

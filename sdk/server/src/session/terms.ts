@@ -3,6 +3,7 @@ import type { SessionRequest } from "@mppsol/core";
 import type { ChannelState } from "../stores/Store.js";
 import type { Settings } from "./options.js";
 import { type Price, unitOf } from "./price.js";
+import type { Facts } from "./TokenFacts.js";
 
 /** What a route says about itself in its challenges. */
 export interface RouteTerms {
@@ -18,9 +19,12 @@ export interface Recent {
   readonly slot: bigint;
 }
 
-/** The terms of a new channel, without what changes from challenge to challenge. Throws {RpcError} {MintError}. */
-export async function termsOf({ price, externalId }: RouteTerms, settings: Settings): Promise<Request> {
-  const { decimals, tokenProgram } = await settings.mints.get(settings.currency);
+/** The terms of a new channel, without what changes from challenge to challenge. */
+export function termsOf(
+  { price, externalId }: RouteTerms,
+  settings: Settings,
+  { decimals, tokenProgram }: Facts,
+): Request {
   const { minimumDeposit, suggestedDeposit, minVoucherDelta, ttlSeconds, idleTimeoutOptionsSeconds } = settings;
   return {
     ...unitOf(price),
