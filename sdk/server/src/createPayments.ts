@@ -113,7 +113,7 @@ class Till implements Payments {
   };
 
   charge(price: Price | PerRequest<Price> | ChargeGuardOptions): Guard {
-    const options = typeof price === "object" ? price : { price };
+    const options = typeof price === "object" && price !== null ? price : { price };
     const { network, store, charges = {}, now } = this.#settings;
     const asset = options.currency === undefined ? this.#settings.asset : this.#assetOf(options.currency);
     const amount = priceOf(options.price, asset);
@@ -138,7 +138,7 @@ class Till implements Payments {
   }
 
   session(price: Price | SessionGuardOptions): Guard {
-    const options = typeof price === "object" ? price : { price };
+    const options = typeof price === "object" && price !== null ? price : { price };
     const { asset } = this.#settings;
     const perUnit = baseUnits(options.price, asset);
     const { unitType, reserve, description, externalId, header } = options;

@@ -174,8 +174,9 @@ export class PaidRequest {
 
   async #broken(error: unknown): Promise<Response> {
     const status = error instanceof RefusedError ? error.status : 500;
-    const again = await this.#giveBack(status);
-    return this.#options.refuse(error, "handler", again);
+    const given = await this.#giveBack(status);
+    // A session goes on with a higher voucher; a charge's credential is presented once more.
+    return this.#options.refuse(error, "handler", given && this.payment.intent === "charge");
   }
 
   /** Whether it went well: then the same credential and key may be sent again. */
