@@ -84,13 +84,19 @@ class Nodes implements Rpc {
 
   balance(address: string, options: ReadOptions = {}) {
     const key = new PublicKey(address);
-    return this.#read("getBalance", async (node) => BigInt(await node.getBalance(key, config(options))));
+    // Not `getBalance`: of what a node refuses it keeps the words and drops the code.
+    return this.#read("getBalance", async (node) =>
+      BigInt((await node.getBalanceAndContext(key, config(options))).value),
+    );
   }
 
   rentExemption(bytes: number) {
-    return this.#read("getMinimumBalanceForRentExemption", async (node) =>
-      BigInt(await node.getMinimumBalanceForRentExemption(bytes)),
-    );
+    return this.#read("getMinimumBalanceForRentExemption", async (node) => {
+      const lamports = await node.getMinimumBalanceForRentExemption(bytes);
+      // web3.js turns an error into a rent of nothing.
+      if (lamports <= 0) throw new TypeError("the node does not say the rent");
+      return BigInt(lamports);
+    });
   }
 
   async status(signature: string, { history = false, everywhere = false } = {}): Promise<SignatureAnswer> {
