@@ -206,6 +206,18 @@ describe("sessions of the agent", () => {
     expect(await world.tokens(world.seller.publicKey)).equal(200n);
   });
 
+  it("pay once for identical requests under way at the same time, also when the payment goes ahead of the answer", async () => {
+    const agent = agentOf(world);
+    await served(agent, till);
+    till.work = async () => {
+      await new Promise((done) => setTimeout(done, 20));
+      return { status: 200, body: { served: ++till.served } };
+    };
+    expect(await Promise.all([1, 2, 3].map(() => served(agent, till)))).deep.equal([2, 2, 2]);
+    expect(till.account.spent).equal(20n);
+    expect(await served(agent, till)).equal(3);
+  });
+
   it("do not hold others up when a request that waits for its turn is aborted", async () => {
     const agent = agentOf(world);
     let go = () => {};

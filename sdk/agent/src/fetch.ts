@@ -71,6 +71,8 @@ interface Purchase {
   readonly request: Outgoing;
   readonly idempotencyKey: string;
   readonly payers: readonly Payer[];
+  /** Whether a redirect came before the challenge. */
+  readonly redirected: boolean;
 }
 
 /** A payment that was chosen, and by whom. */
@@ -106,14 +108,26 @@ class Engine {
     const request = this.#withPreferences(await outgoing(input, init), payers);
     const idempotencyKey = request.headers.get("idempotency-key") ?? randomUUID();
 
-    const anticipated = await this.#anticipate({ request, idempotencyKey, payers });
-    if (anticipated !== undefined) {
-      return this.#flights.share(request, (signal) => {
-        const purchase = { request: { ...request, signal }, idempotencyKey, payers };
-        return this.#buy(purchase, anticipated);
+    const purchase = { request, idempotencyKey, payers, redirected: false };
+    // Decided at once, so that identical requests share the payment instead of each getting one.
+    if (this.#mayAnticipate(purchase)) {
+      return this.#flights.share(request, async (signal) => {
+        const shared = { ...purchase, request: { ...request, signal } };
+        const anticipated = await this.#anticipate(shared);
+        return anticipated === undefined ? this.#ask(shared, (paid, buy) => buy(paid)) : this.#buy(shared, anticipated);
       });
     }
+    return this.#ask(purchase, (paid, buy) =>
+      this.#flights.share(paid.request, (signal) => buy({ ...paid, request: { ...paid.request, signal } })),
+    );
+  }
 
+  /** Sends the request as it is, and has `pay` pay for it when that is what the server wants. */
+  async #ask(
+    purchase: Purchase,
+    pay: (purchase: Purchase, buy: (purchase: Purchase) => Promise<Response>) => Promise<Response>,
+  ): Promise<Response> {
+    const { request } = purchase;
     const first = await exchange(this.#options, request);
     if (first.response.status !== 402 || challengesOf(first.response).length === 0) return first.response;
     const problem = this.#whyUnpayable(request, first);
@@ -121,10 +135,10 @@ class Engine {
       discard(first.response);
       throw problem;
     }
-    return this.#flights.share(first.request, async (signal) => {
-      const purchase = { request: { ...first.request, signal }, idempotencyKey, payers };
-      return this.#buy(purchase, await this.#choose(purchase, first.response));
-    });
+    const { redirected } = first.response;
+    return pay({ ...purchase, request: first.request, redirected }, async (paid) =>
+      this.#buy(paid, await this.#choose(paid, first.response)),
+    );
   }
 
   /** Says which ways to pay this agent has (draft-httpauth-payment-00, "Client Payment Preferences"). */
@@ -137,10 +151,14 @@ class Engine {
     return { ...request, headers };
   }
 
+  #mayAnticipate({ request, payers }: Purchase): boolean {
+    return request.stream === undefined && payers.some((payer) => payer.mayAnticipate?.(request) ?? false);
+  }
+
   /** A payment for a request that was not asked for one yet. */
   async #anticipate(purchase: Purchase): Promise<Chosen | undefined> {
     const { request, idempotencyKey, payers } = purchase;
-    if (request.stream !== undefined || !this.#options.policy.allows(request.url)) return undefined;
+    if (!this.#options.policy.allows(request.url)) return undefined;
     for (const payer of payers) {
       try {
         const payment = await payer.anticipate?.(errandOf(this.#options, request, idempotencyKey));
@@ -168,21 +186,23 @@ class Engine {
 
   /**
    * The first of the ways to pay that the server offers which this agent can pay and may pay.
+   * @param before the payment of this request that the server did not take, or that did not reach it.
    * @throws {NotPaidError} why the first one that it has could not be paid.
    */
-  async #choose(purchase: Purchase, response: Response, refused?: Chosen): Promise<Chosen> {
+  async #choose(purchase: Purchase, response: Response, before?: Chosen): Promise<Chosen> {
     const { request, idempotencyKey } = purchase;
     const challenges = challengesOf(response);
-    discard(response);
     const errand = errandOf(this.#options, request, idempotencyKey);
     let reason: NotPaidError | undefined;
-    for (const { challenge, payer } of this.#candidates(purchase, challenges, refused)) {
+    for (const { challenge, payer } of this.#candidates(purchase, challenges, before)) {
       try {
         this.#options.policy.checkChallenge(challenge, request, Challenge.expired(challenge, errand.serverNow()));
         const header = challenge.header ?? "Authorization";
         if (request.headers.has(header)) throw new AuthorizationConflictError(header);
-        const occasion = { ...errand, challenge, ...(refused === undefined ? {} : { previous: refused.payment }) };
-        return { payer, payment: await payer.pay(occasion) };
+        const occasion = { ...errand, challenge, ...(before === undefined ? {} : { previous: before.payment }) };
+        const payment = await payer.pay(occasion);
+        discard(response);
+        return { payer, payment };
       } catch (error) {
         if (!(error instanceof NotPaidError)) throw error;
         reason ??= error;
@@ -194,11 +214,11 @@ class Engine {
   #candidates(
     { payers }: Purchase,
     challenges: readonly Challenge.Challenge[],
-    refused: Chosen | undefined,
+    before: Chosen | undefined,
   ): { challenge: Challenge.Challenge; payer: Payer }[] {
     const pairs = challenges.flatMap((challenge) =>
       payers
-        .filter((payer) => (refused === undefined || payer === refused.payer) && payer.supports(challenge))
+        .filter((payer) => (before === undefined || payer === before.payer) && payer.supports(challenge))
         .map((payer) => ({ challenge, payer })),
     );
     // Sorting keeps the server's order among equals.
@@ -217,32 +237,46 @@ class Engine {
       const copy = response.clone();
       const verdict = await payment.refused(copy, problem?.code);
       discard(copy);
+      const outcome = payment.outcome?.() ?? { fate: "unknown" };
       const again = verdict === "retry" && attempt < MAX_ATTEMPTS && challengesOf(response).length > 0;
-      if (!again) throw new PaymentRefusedError(response, problem, payment.outcome?.() ?? { fate: "unknown" });
-      chosen = await this.#choose(purchase, response, chosen);
+      if (!again) throw new PaymentRefusedError(response, problem, outcome);
+      try {
+        chosen = await this.#choose(purchase, response, chosen);
+      } catch (error) {
+        // Why there is no second payment; what became of the first is what the caller has to know.
+        if (!(error instanceof NotPaidError)) throw error;
+        throw new PaymentRefusedError(response, problem, { ...outcome, cause: error });
+      }
     }
   }
 
   /**
    * Making a payment can take as long as a person takes to confirm it. No credential goes out for a challenge that has
    * expired meanwhile (draft-httpauth-payment-00, `expires`): the same payment is put under a fresh one.
-   * @throws {ChallengeRefusedError} "expired" when there is none.
+   * @throws {NotPaidError} when there is none that can be.
    */
   async #unexpired(purchase: Purchase, chosen: Chosen): Promise<Chosen> {
     const { challenge } = chosen.payment.credential;
     const serverNow = this.#options.clocks.nowAt(originOf(purchase.request.url));
     // What was opened under a session's challenge goes on after it has expired.
     if (challenge.intent !== "charge" || !Challenge.expired(challenge, serverNow)) return chosen;
+    const { response, left } = await this.#before(purchase, chosen, () => exchange(this.#options, purchase.request));
+    return this.#before(purchase, chosen, async () => {
+      if (left === undefined && challengesOf(response).length > 0) return this.#choose(purchase, response, chosen);
+      discard(response);
+      throw new ChallengeRefusedError("expired", "the challenge expired while the payment was made");
+    });
+  }
+
+  /** Runs what comes before a payment is presented. When that fails it never is, and can still be when it was sent. */
+  async #before<T>(purchase: Purchase, { payment }: Chosen, work: () => Promise<T>): Promise<T> {
     try {
-      const { response, left } = await exchange(this.#options, purchase.request);
-      if (left !== undefined || challengesOf(response).length === 0) {
-        discard(response);
-        throw new ChallengeRefusedError("expired", "the challenge expired while the payment was made");
-      }
-      return await this.#choose(purchase, response, chosen);
+      return await work();
     } catch (error) {
-      await chosen.payment.lost();
-      throw error;
+      await (payment.unused?.() ?? payment.lost());
+      const { fate = "not-paid", reference: signature } = payment.outcome?.() ?? {};
+      if (fate === "not-paid" || !(error instanceof NotPaidError)) throw error;
+      throw new PaymentPendingError(() => this.#resume(purchase, payment), { signature, cause: error });
     }
   }
 
@@ -254,6 +288,10 @@ class Engine {
   async #present(purchase: Purchase, payment: Payment): Promise<Response> {
     const { now, settleTimeoutMs } = this.#options;
     const deadline = now() + settleTimeoutMs;
+    if (purchase.request.signal?.aborted) {
+      await (payment.unused?.() ?? payment.lost());
+      throw purchase.request.signal.reason;
+    }
     let signature: string | undefined;
     let cause: unknown;
     try {
@@ -306,6 +344,7 @@ class Engine {
     let served = response;
     if (response.status < 400) served = await payment.accepted(receipt, response);
     else await payment.lost();
+    if (purchase.redirected && !served.redirected) Object.defineProperty(served, "redirected", { value: true });
     const details: PaymentOf = {
       challenge: payment.credential.challenge,
       receipt,

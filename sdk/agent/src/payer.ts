@@ -70,6 +70,8 @@ export interface Payer {
    * @throws {NotPaidError} when it does not pay on these terms, and has sent nothing that could cost anything.
    */
   pay(occasion: Occasion): Promise<Payment>;
+  /** Whether `anticipate` could have a payment for such a request. Without it, never. */
+  mayAnticipate?(request: Pick<Errand, "url" | "method">): boolean;
   /** A payment to send with the request at once, because a session with the server is open; `undefined` when none is. */
   anticipate?(errand: Errand): Promise<Payment | undefined>;
 }
@@ -93,6 +95,8 @@ export interface Payment {
    * present the same credential under the same Idempotency-Key; only then call this.
    */
   lost(): Promise<void>;
+  /** In place of the three: it was never presented, so the server has seen nothing of it. */
+  unused?(): Promise<void>;
   /** What is wrong with a receipt, beyond what every receipt is checked for; a payer that cannot tell has no opinion. */
   faultOf?(receipt: Receipt.Receipt): string | undefined;
   /** What became of the money, after `refused`. */

@@ -37,6 +37,7 @@ export interface Selection {
 /** Pays by session, and manages the channels. */
 export interface SessionPayer extends Payer {
   readonly intent: "session";
+  mayAnticipate(request: Pick<Errand, "url" | "method">): boolean;
   anticipate(errand: Errand): Promise<Payment | undefined>;
   /** Whether the channels were looked up; before that none was used. */
   readonly loaded: boolean;
@@ -95,8 +96,11 @@ class Sessions implements SessionPayer, Till {
     return payment;
   }
 
+  mayAnticipate(request: Pick<Errand, "url" | "method">): boolean {
+    return this.#routes.has(routeOf(request));
+  }
+
   async anticipate(errand: Errand): Promise<Payment | undefined> {
-    await this.#load();
     const challenge = this.#routes.get(routeOf(errand));
     if (challenge === undefined) return undefined;
     const { context, options } = this.#desk;
@@ -333,7 +337,7 @@ class Sessions implements SessionPayer, Till {
     }
   }
 
-  #rememberRoute(route: { readonly method: string; readonly url: string }, challenge: Challenge.Challenge): void {
+  #rememberRoute(route: Pick<Errand, "url" | "method">, challenge: Challenge.Challenge): void {
     const key = routeOf(route);
     this.#routes.delete(key);
     this.#routes.set(key, challenge);
@@ -343,7 +347,7 @@ class Sessions implements SessionPayer, Till {
 }
 
 /** Without the query: where it changes the price, the server says so, and the challenge is replaced. */
-function routeOf({ method, url }: { readonly method: string; readonly url: string }): string {
+function routeOf({ method, url }: Pick<Errand, "url" | "method">): string {
   return `${method} ${originOf(url)}${new URL(url).pathname}`;
 }
 
