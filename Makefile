@@ -1,5 +1,5 @@
 # mppsol: one word for each job. `make demo` and `make test` set themselves up.
-.PHONY: help demo test build check bench clean setup
+.PHONY: help demo test interop build check bench clean setup
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -22,6 +22,9 @@ test: setup ## all tests: TypeScript on the embedded chain, Rust where cargo is 
 	@if command -v cargo >/dev/null; then cargo test --workspace --locked --exclude test_proxy; \
 	else echo "test: cargo is not installed; the Rust tests were not run"; fi
 
+interop: setup ## SDKs of others against ours, both ways (installs them and a Python environment under tests/interop)
+	tests/interop/run
+
 build: setup ## the programs, their IDLs and the clients made from them, into artifacts/ (needs cargo)
 	tools/build
 
@@ -34,4 +37,4 @@ bench: setup ## compute units of every instruction, beside the Foundation's prog
 	@npx --no-install tsx bench/cu.ts $(ARGS)
 
 clean: ## what was built here, but not what is committed
-	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo
+	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo tests/interop/node_modules tests/interop/.venv
