@@ -145,6 +145,23 @@ describe("the agent's fetch", () => {
       expect(till.hits[1]!.headers["accept-payment"]).to.equal("tempo/*");
     });
 
+    it("fetches what needs no server", async () => {
+      expect(await (await agent().fetch("data:text/plain,inline")).text()).to.equal("inline");
+      const url = URL.createObjectURL(new Blob(["blob"]));
+      expect(await (await agent().fetch(url)).text()).to.equal("blob");
+    });
+
+    it("can stand in for the global fetch, its own transport included", async () => {
+      const platform = globalThis.fetch;
+      till.route = till.sells(till.usdc(10n));
+      try {
+        globalThis.fetch = agent().fetch as typeof fetch;
+        expect((await fetch(till.url)).status).to.equal(200);
+      } finally {
+        globalThis.fetch = platform;
+      }
+    });
+
     it("takes no more requests once it is closed", async () => {
       const payer = agent();
       await payer.close();
@@ -310,6 +327,30 @@ describe("the agent's fetch", () => {
       expect(till.paidHits[0]!.credential!.challenge.id).to.equal(till.issued[1]!.id);
     });
 
+    it("that expired, and returns an amount that nobody was shown; one that it has sent it can still show", async () => {
+      let clock = Date.now();
+      const start = clock;
+      const expires = new Date(start + 5_000).toISOString();
+      till.route = (hit) => till.ask([till.challenge(till.usdc(10n), hit, { expires })]);
+      const confirm = () => {
+        clock += 10_000;
+        return true;
+      };
+      const payer = agent({ confirm, now: () => clock, fetch: undated });
+      await rejected(payer.fetch(till.url), "challenge-refused:expired");
+      expect(await spending(payer)).to.include({ spent: 0n, open: 0n });
+      clock = start;
+      const pushing = agent({ confirm, now: () => clock, fetch: undated, charge: { mode: "push" } });
+      const spent = await cost(async () => {
+        const error = (await rejected(pushing.fetch(till.url), "payment-pending")) as unknown as PaymentPendingError;
+        expect(error.cause).to.include({ code: "challenge-refused:expired" });
+        expect(await spending(pushing)).to.include({ spent: 10n, open: 0n });
+        till.route = till.sells(till.usdc(10n));
+        expect((await error.resume()).status).to.equal(200);
+      });
+      expect(spent).to.equal(10n);
+    });
+
     it("by the server's clock, not its own", async () => {
       const behind = () => Date.now() - 5 * 60_000;
       const expires = () => new Date(behind() + 30_000).toISOString();
@@ -390,7 +431,7 @@ describe("the agent's fetch", () => {
       const sells = till.sells(till.usdc(10n));
       till.route = (hit) => (hit.path === "/old" ? to("/new", 301) : sells(hit));
       const response = await agent().fetch(`${till.url}/old`);
-      expect([response.status, response.redirected]).to.deep.equal([200, false]);
+      expect([response.status, response.redirected]).to.deep.equal([200, true]);
       expect(till.paidHits.map(({ path }) => path)).to.deep.equal(["/new"]);
     });
 
@@ -622,8 +663,12 @@ describe("the agent's fetch", () => {
           hit.credential === undefined
             ? till.ask([till.challenge(till.usdc(10n), hit)])
             : till.ask([till.challenge(changed(till), hit)], "challenge-expired");
-        await rejected(agent().fetch(till.url), "challenge-refused:terms-changed");
+        const payer = agent();
+        const error = (await rejected(payer.fetch(till.url), "payment-refused")) as unknown as PaymentRefusedError;
+        expect(error.cause).to.include({ code: "challenge-refused:terms-changed" });
+        expect([error.fate, error.problem?.code]).to.deep.equal(["unknown", "challenge-expired"]);
         expect(till.paidHits).to.have.length(1);
+        expect(await spending(payer)).to.include({ spent: 10n, open: 10n });
       });
     }
 
@@ -633,6 +678,17 @@ describe("the agent's fetch", () => {
       await rejected(agent().fetch(till.url), "payment-refused");
       expect(transactions()).to.have.length(2);
       expect(new Set(transactions()).size).to.equal(1);
+    });
+
+    it("in words that are not fit for a log, repeats them without what could forge a line", async () => {
+      till.route = (hit) => {
+        const said = `no\nFATAL: forged \u001b[31m${"x".repeat(1_000)}`;
+        const fresh = [till.challenge(till.usdc(10n), hit)];
+        return hit.credential === undefined ? till.ask(fresh) : till.ask(fresh, "amount-mismatch", said);
+      };
+      const { message } = await rejected(agent().fetch(till.url), "payment-refused");
+      expect(message).to.match(/^the payment was refused: no FATAL: forged {2}\[31mx+$/);
+      expect(message.length).to.be.lessThan(400);
     });
 
     it("without a fresh challenge, gives up", async () => {
@@ -744,6 +800,17 @@ describe("the agent's fetch", () => {
       expect(await answer.catch((error: Error) => error.name)).to.equal("RangeError");
       await new Promise((done) => setTimeout(done, 20));
       expect(await spending(payer)).to.include({ spent: 10n, open: 10n });
+    });
+
+    it("and the caller has aborted before anything was shown, returns the amount", async () => {
+      till.route = till.sells(till.usdc(10n));
+      const controller = new AbortController();
+      const payer = agent({ onProgress: ({ step }) => step === "paying" && controller.abort(new RangeError("late")) });
+      const answer = payer.fetch(till.url, { signal: controller.signal });
+      expect(await answer.catch((error: Error) => error.name)).to.equal("RangeError");
+      await new Promise((done) => setTimeout(done, 20));
+      expect(till.paidHits).to.have.length(0);
+      expect(await spending(payer)).to.include({ spent: 0n, open: 0n });
     });
 
     it("takes a 202 of the resource's own for an answer", async () => {

@@ -199,7 +199,8 @@ describe("an MCP client that pays", () => {
     answer = ({ credential }) => {
       throw credential === undefined ? ask(till.usdc(10n)) : ask(till.usdc(11n), "challenge-expired");
     };
-    await rejected(paying().callTool({ name: "dear" }), "challenge-refused:terms-changed");
+    const changed = await rejected(paying().callTool({ name: "dear" }), "payment-refused");
+    expect(changed.cause).to.include({ code: "challenge-refused:terms-changed" });
     expect(messages).to.have.length(4);
   });
 

@@ -117,7 +117,8 @@ export interface Agent {
  * @throws {OptionError} for options that cannot be right.
  */
 export function createAgent(options: AgentOptions): Agent {
-  const { now = Date.now, fetch: transport = globalThis.fetch } = options;
+  const platform = globalThis.fetch; // as it is now: the agent's own may take its place
+  const { now = Date.now, fetch: transport = (input, init) => platform(input, init) } = options;
   const warn = options.onWarning ?? ((message: string) => process.emitWarning(message));
   const signer = toSigner(options.signer, warn);
   const network = readNetwork(options.network);

@@ -226,7 +226,7 @@ export type Fate = "paid" | "not-paid" | "unknown";
 
 /**
  * The server refused the payment. `fate` says what became of the money; while it is not "not-paid", the amount stays
- * counted.
+ * counted. With a {NotPaidError} as its `cause`, the server's fresh challenge was not taken up for that.
  */
 export class PaymentRefusedError extends AgentError {
   override readonly code = "payment-refused";
@@ -242,9 +242,10 @@ export class PaymentRefusedError extends AgentError {
   constructor(
     response: Response,
     problem: Problem.Problem | undefined,
-    outcome: { readonly fate: Fate; readonly reference?: string | undefined },
+    outcome: { readonly fate: Fate; readonly reference?: string | undefined; readonly cause?: unknown },
   ) {
-    super(`the payment was refused: ${problem?.detail ?? problem?.title ?? `status ${response.status}`}`);
+    const why = problem?.detail || problem?.title || `status ${response.status}`;
+    super(`the payment was refused: ${forPeople(why)}`, { cause: outcome.cause });
     this.status = response.status;
     this.problem = problem;
     this.fate = outcome.fate;
@@ -293,6 +294,11 @@ export class ReceiptInvalidError extends AgentError {
     super(`the receipt is not of this payment: ${problem}`);
     this.response = response;
   }
+}
+
+/** A server's words, fit for a log line. */
+function forPeople(text: string): string {
+  return text.replace(/[^\P{C} ]/gu, " ").slice(0, 300);
 }
 
 /** An origin without what may be secret in a URL. */

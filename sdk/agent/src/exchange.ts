@@ -47,6 +47,7 @@ export async function exchange(
     const response = await sendOnce(wire, current, additional);
     const location = REDIRECTS.has(response.status) ? response.headers.get("location") : null;
     if (location === null || current.redirect === "manual") {
+      // As of a response that `fetch` itself was redirected to.
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
       return { response, request: current, left };
     }

@@ -120,12 +120,14 @@ export class ChargePayer implements Payer {
 
   async #push(transfer: Transfer, { signal }: Occasion): Promise<void> {
     const { wire, broadcast } = transfer;
+    transfer.shown = true;
     try {
       await push(this.#chain, { wire, signature: broadcast.signature }, () => transfer.look(), {
         now: this.#context.now,
         signal,
       });
       transfer.pushed = true;
+      transfer.fate = "paid";
     } catch (error) {
       transfer.leave();
       throw error;
@@ -148,6 +150,8 @@ class Transfer {
   reference: string | undefined;
   /** The agent has sent it, and it is confirmed. */
   pushed = false;
+  /** Somebody else has it. */
+  shown = false;
 
   constructor(
     context: Context,
@@ -186,6 +190,15 @@ class Transfer {
 
   leave(): void {
     this.#pending.release(this.#authorization);
+  }
+
+  /** Nobody was shown it under this challenge: unless somebody was before, nobody has it. */
+  async withdraw(): Promise<void> {
+    if (this.shown) this.leave();
+    else {
+      this.fate = "not-paid";
+      await this.#pending.settle(this.#authorization, { fate: "not-paid" });
+    }
   }
 }
 
@@ -227,6 +240,7 @@ class ChargePayment implements Payment {
   }
 
   async refused(_: Response, code: string | undefined): Promise<"retry" | "give-up"> {
+    this.#transfer.shown = true;
     try {
       await this.#look(code === "transaction-expired" ? this.#transfer.expiryWaitMs : 0);
     } catch (error) {
@@ -239,6 +253,10 @@ class ChargePayment implements Payment {
 
   async lost(): Promise<void> {
     this.#transfer.leave();
+  }
+
+  async unused(): Promise<void> {
+    await this.#transfer.withdraw();
   }
 
   faultOf({ reference }: Receipt.Receipt): string | undefined {

@@ -43,7 +43,8 @@ export class PendingCharges {
       authorization.commit(0n); // its fee is gone
     else authorization.cancel();
     this.#active.delete(authorization.id);
-    await this.#context.store.delete(PREFIX + authorization.id);
+    // What stays behind is looked up once more, and found to be settled.
+    await this.#context.store.delete(PREFIX + authorization.id).catch(() => {});
   }
 
   /** Looks up every payment that was left behind, by this process or one before. What cannot be found out stays. */
