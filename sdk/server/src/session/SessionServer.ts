@@ -26,6 +26,9 @@ export interface Visit {
   readonly terms: RouteTerms;
 }
 
+/** Refusals of what is new, to who may have paid for it when it was. */
+const NOTHING_NEW: ReadonlySet<string> = new Set(["channel-closed", "channel-closing", "voucher-expires-too-soon"]);
+
 export class SessionServer {
   readonly settings: Settings;
   readonly channels: Channels;
@@ -78,60 +81,58 @@ export class SessionServer {
     return this.#answer(opened.channel, challenged, opened.signature);
   }
 
-  async #voucher(action: SessionAction.Voucher, visit: Visit): Promise<Redemption> {
-    const { channelId, voucher } = action;
-    const channel = await this.#payingChannel(channelId, visit, (known) => {
-      checkVoucher(voucher, known, "authenticate", this.settings);
+  #voucher({ channelId, voucher }: SessionAction.Voucher, visit: Visit): Promise<Redemption> {
+    const { method, idempotencyKey } = visit.context;
+    const authenticate = (channel: ChannelState) => checkVoucher(voucher, channel, "authenticate", this.settings);
+    return this.#orKept(channelId, visit, authenticate, async () => {
+      const channel = await this.channels.live(channelId);
+      if (channel.voucherSigner === "operator") throw new RefusedError("voucher-not-taken");
+      // What is accepted never falls, so this is refused for good. With a key it may be a repetition, which the store knows.
+      const stale = voucher.voucher.cumulativeAmount <= channel.accepted;
+      if (stale && idempotencyKey === undefined && method !== "HEAD") {
+        throw refusedSpend({ refusal: "not-monotonic", balance: await this.channels.known(channelId) }, channel, 0n);
+      }
+      checkVoucher(voucher, channel, "pay", this.settings);
+      return method === "HEAD" ? this.#acceptOnly(channel, voucher, visit) : this.#pay(channel, visit, voucher);
     });
-    if ("kind" in channel) return channel;
-    if (channel.voucherSigner === "operator") throw new RefusedError("voucher-not-taken");
-    // What is accepted never falls, so this is refused for good. With a key it may be a repetition, which the store knows.
-    const stale = voucher.voucher.cumulativeAmount <= channel.accepted;
-    const single = visit.context.method === "HEAD";
-    if (stale && visit.context.idempotencyKey === undefined && !single) {
-      throw refusedSpend({ refusal: "not-monotonic", balance: await this.channels.known(channelId) }, channel, 0n);
-    }
-    checkVoucher(voucher, channel, "pay", this.settings);
-    if (single) return this.#acceptOnly(channel, voucher, visit);
-    return this.#pay(channel, visit, voucher);
   }
 
-  async #use(action: SessionAction.Use, visit: Visit): Promise<Redemption> {
-    const { channelId, authentication } = action;
-    const channel = await this.#payingChannel(channelId, visit, (known) => {
-      checkProof(authentication, known, visit.challenged.id);
-    });
-    if ("kind" in channel) return channel;
-    checkProof(authentication, channel, visit.challenged.id);
-    if (visit.context.method === "HEAD") {
+  #use({ channelId, authentication }: SessionAction.Use, visit: Visit): Promise<Redemption> {
+    const authenticate = (channel: ChannelState) => checkProof(authentication, channel, visit.challenged.id);
+    return this.#orKept(channelId, visit, authenticate, async () => {
+      const channel = await this.channels.live(channelId);
+      authenticate(channel);
+      if (visit.context.method !== "HEAD") return this.#pay(channel, visit);
       return this.#answer(await this.channels.known(channelId), visit.challenged);
-    }
-    return this.#pay(channel, visit);
+    });
   }
 
   /**
-   * The channel, live; or the response that was kept for this very request, when the channel is over but the request was
-   * paid for before.
+   * Does the work; when it is refused because nothing new may be paid this way any more, gives out what this very request
+   * has paid for before.
    * @param authenticate throws unless the credential is that of the channel's owner.
    */
-  async #payingChannel(
+  async #orKept(
     channelId: string,
     visit: Visit,
     authenticate: (channel: ChannelState) => void,
-  ): Promise<ChannelState | Redemption> {
+    work: () => Promise<Redemption>,
+  ): Promise<Redemption> {
     try {
-      return await this.channels.live(channelId);
+      return await work();
     } catch (error) {
-      if (!(error instanceof RefusedError) || (error.code !== "channel-closed" && error.code !== "channel-closing")) {
-        throw error;
-      }
+      if (!(error instanceof RefusedError) || !NOTHING_NEW.has(error.code)) throw error;
       const channel = await this.channels.known(channelId);
       authenticate(channel);
-      const { context, challenged, terms } = visit;
-      const kept = await this.#deliveries.replay({ channel, context, challengeId: challenged.id, price: terms.price });
+      const kept = await this.#kept(channel, visit);
       if (kept === undefined) throw error;
       return kept;
     }
+  }
+
+  /** The response that was kept for this very request. */
+  #kept(channel: ChannelState, { context, challenged, terms }: Visit): Promise<Redemption | undefined> {
+    return this.#deliveries.replay({ channel, context, challengeId: challenged.id, price: terms.price });
   }
 
   async #pay(channel: ChannelState, visit: Visit, voucher?: SignedVoucher.SignedVoucher): Promise<Redemption> {
