@@ -2,6 +2,7 @@
 import { Discovery, type JsonObject } from "@mppsol/core";
 import { ConfigError } from "../errors.js";
 import type { Guard } from "../http/guard.js";
+import { within } from "../options.js";
 import { llmsText } from "./llmsText.js";
 import { mergeInto } from "./mergeInto.js";
 
@@ -31,7 +32,7 @@ const LLMS_PATH = "/llms.txt";
 export function createDiscovery(options: DiscoveryOptions): Discoverable {
   const { routes, document: theirs, ...service } = options;
   const operations = Object.entries(routes).map(([route, paid]) => operationOf(route, paid));
-  const ours = Discovery.document({ ...service, operations });
+  const ours = within("routes", () => Discovery.document({ ...service, operations }));
   const document = theirs === undefined ? ours : mergeInto(theirs, ours);
   const found = Discovery.validate(document).findings.find(({ severity }) => severity === "error");
   if (found !== undefined)
