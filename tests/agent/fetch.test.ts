@@ -505,6 +505,36 @@ describe("the agent's fetch", () => {
       expect((await spending(payer)).spent).to.equal(10n);
     });
 
+    it("of a paid answer to another origin, whose challenge is none of the payment's", async () => {
+      other.route = (hit) => other.ask([other.challenge(other.usdc(10n), hit)], "challenge-expired");
+      const ask = till.sells(till.usdc(10n));
+      till.route = (hit) => (hit.credential === undefined ? ask(hit) : to(`${other.url}/ask`, 307));
+      const payer = agent();
+      expect((await payer.fetch(till.url)).status).to.equal(402);
+      expect([till.paidHits.length, other.paidHits.length]).to.deep.equal([1, 0]);
+      expect(await spending(payer)).to.include({ spent: 10n, open: 10n });
+    });
+
+    it("of a paid answer to what it made, which is not paid for again", async () => {
+      const sells = till.sells(till.usdc(10n));
+      till.route = async (hit) => {
+        const reply = await sells(hit);
+        return hit.credential === undefined ? reply : { ...(reply as Reply), ...to("/result", 303) };
+      };
+      const payer = agent();
+      const spent = await cost(async () => {
+        const response = await payer.fetch(till.url, { method: "POST", body: "work" });
+        expect([response.status, response.redirected]).to.deep.equal([402, true]);
+      });
+      expect(spent).to.equal(10n);
+      expect(till.hits.map(({ method, path }) => `${method} ${path}`)).to.deep.equal([
+        "POST /",
+        "POST /",
+        "GET /result",
+      ]);
+      expect(await spending(payer)).to.include({ spent: 10n, open: 0n });
+    });
+
     it("not when the caller says so", async () => {
       till.route = () => to("/b");
       const manual = await agent().fetch(till.url, { redirect: "manual" });

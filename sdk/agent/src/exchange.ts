@@ -22,6 +22,8 @@ export interface Exchange {
   readonly request: Outgoing;
   /** The first other origin that a redirect led to. */
   readonly left: string | undefined;
+  /** Whether the answer is to a request with the `extra` headers. */
+  readonly carried: boolean;
 }
 
 export interface Wire {
@@ -41,22 +43,22 @@ export async function exchange(
   extra: Readonly<Record<string, string>> = {},
 ): Promise<Exchange> {
   let current = request;
-  let additional = extra;
+  let carried = true;
   let left: string | undefined;
   for (let hops = 0; ; hops++) {
-    const response = await sendOnce(wire, current, additional);
+    const response = await sendOnce(wire, current, carried ? extra : {});
     const location = REDIRECTS.has(response.status) ? response.headers.get("location") : null;
     if (location === null || current.redirect === "manual") {
       // As of a response that `fetch` itself was redirected to.
       if (hops > 0) Object.defineProperty(response, "redirected", { value: true });
-      return { response, request: current, left };
+      return { response, request: current, left, carried };
     }
     discard(response);
     if (current.redirect === "error") throw new TypeError("unexpected redirect");
     if (hops === MAX_REDIRECTS) throw new TypeError("too many redirects");
     const next = redirected(current, response.status, location);
     if (originOf(next.url) !== originOf(request.url)) left ??= next.url;
-    if (left !== undefined || next.method !== current.method) additional = {};
+    if (left !== undefined || next.method !== current.method) carried = false;
     current = next;
   }
 }

@@ -231,9 +231,10 @@ class Engine {
     for (let attempt = 1; ; attempt++) {
       chosen = await this.#unexpired(purchase, chosen);
       const { payment } = chosen;
-      const response = await this.#present(purchase, payment);
+      const answer = await this.#present(purchase, payment);
+      const { response } = answer;
       const problem = await problemOf(response);
-      if (!isRefusal(response, problem?.code)) return this.#finish(purchase, payment, response);
+      if (!answer.carried || !isRefusal(response, problem?.code)) return this.#finish(purchase, payment, answer);
       const copy = response.clone();
       const verdict = await payment.refused(copy, problem?.code);
       discard(copy);
@@ -285,7 +286,7 @@ class Engine {
    * connection breaks: the same credential under the same key pays once.
    * @throws {PaymentPendingError} when that does not end in time.
    */
-  async #present(purchase: Purchase, payment: Payment): Promise<Response> {
+  async #present(purchase: Purchase, payment: Payment): Promise<Exchange> {
     const { now, settleTimeoutMs } = this.#options;
     const deadline = now() + settleTimeoutMs;
     if (purchase.request.signal?.aborted) {
@@ -298,9 +299,10 @@ class Engine {
       for (let breaks = 0; ; ) {
         let wait: number;
         try {
-          const { response } = await this.#sendPaid(purchase, payment);
+          const answer = await this.#sendPaid(purchase, payment);
+          const { response } = answer;
           const problem = await problemOf(response);
-          if (!isOpen(response.status, problem?.code)) return response;
+          if (!answer.carried || !isOpen(response.status, problem?.code)) return answer;
           if (typeof problem?.signature === "string") signature = problem.signature;
           wait = retryAfter(response, now());
           discard(response);
@@ -326,10 +328,13 @@ class Engine {
     const { signal: _, ...request } = purchase.request;
     const again: Purchase = { ...purchase, request: { ...request, signal: undefined } };
     const closed: Payment = { ...settled, credential: payment.credential };
-    const response = await this.#present(again, closed);
+    const answer = await this.#present(again, closed);
+    const { response } = answer;
     const problem = await problemOf(response);
-    if (isRefusal(response, problem?.code)) throw new PaymentRefusedError(response, problem, { fate: "unknown" });
-    return this.#finish(again, closed, response);
+    if (answer.carried && isRefusal(response, problem?.code)) {
+      throw new PaymentRefusedError(response, problem, { fate: "unknown" });
+    }
+    return this.#finish(again, closed, answer);
   }
 
   async #sendPaid({ request, idempotencyKey }: Purchase, payment: Payment): Promise<Exchange> {
@@ -339,10 +344,11 @@ class Engine {
     });
   }
 
-  async #finish(purchase: Purchase, payment: Payment, response: Response): Promise<Response> {
-    const { receipt, receiptProblem } = response.ok ? readReceipt(response, payment) : NO_RECEIPT;
+  async #finish(purchase: Purchase, payment: Payment, { response, left, carried }: Exchange): Promise<Response> {
+    const { receipt, receiptProblem } = response.ok && carried ? readReceipt(response, payment) : NO_RECEIPT;
     let served = response;
-    if (response.status < 400) served = await payment.accepted(receipt, response);
+    // A redirect to another request within the origin is the answer to a paid one. Another origin knows of no payment.
+    if (left === undefined && (response.status < 400 || !carried)) served = await payment.accepted(receipt, response);
     else await payment.lost();
     if (purchase.redirected && !served.redirected) Object.defineProperty(served, "redirected", { value: true });
     const details: PaymentOf = {

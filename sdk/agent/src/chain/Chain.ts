@@ -4,7 +4,6 @@ import {
   type ConfirmedSignatureInfo,
   Connection,
   type PublicKey,
-  SendTransactionError,
   type SignatureStatus,
 } from "@solana/web3.js";
 import { ChainError } from "../errors.js";
@@ -29,17 +28,25 @@ export interface Lifetime {
 /** Throws {ChainError} for whatever is no answer. */
 export class Chain {
   readonly connection: Connection;
+  readonly #answerMs: number;
+  /** Lamports by bytes: they do not change while an agent lives. */
+  readonly #rents = new Map<number, number>();
 
-  constructor(connection: Connection) {
+  /** @param answerMs milliseconds that one answer may take. */
+  constructor(connection: Connection, answerMs = ANSWER_MS) {
     this.connection = connection;
+    this.#answerMs = answerMs;
   }
 
   accounts(keys: readonly PublicKey[]): Promise<readonly (AccountInfo<Buffer> | null)[]> {
-    return ask("getMultipleAccounts", this.connection.getMultipleAccountsInfo([...keys], "confirmed"));
+    return this.#ask("getMultipleAccounts", this.connection.getMultipleAccountsInfo([...keys], "confirmed"));
   }
 
-  rentExemption(bytes: number): Promise<number> {
-    return ask("getMinimumBalanceForRentExemption", this.connection.getMinimumBalanceForRentExemption(bytes));
+  async rentExemption(bytes: number): Promise<number> {
+    const method = "getMinimumBalanceForRentExemption";
+    const known = this.#rents.get(bytes) ?? (await this.#ask(method, this.connection[method](bytes)));
+    this.#rents.set(bytes, known);
+    return known;
   }
 
   /**
@@ -50,7 +57,7 @@ export class Chain {
    */
   async lifetime(hint?: string): Promise<Lifetime> {
     const [latest, known] = await Promise.all([
-      ask("getLatestBlockhash", this.connection.getLatestBlockhashAndContext("confirmed")),
+      this.#ask("getLatestBlockhash", this.connection.getLatestBlockhashAndContext("confirmed")),
       hint === undefined ? false : this.#isKnown(hint),
     ]);
     // An older blockhash expires earlier, so the newest one's end bounds both.
@@ -64,7 +71,7 @@ export class Chain {
 
   /** Height and slot of the newest finalized block. */
   async finalized(): Promise<{ height: number; slot: number }> {
-    const { blockHeight, absoluteSlot } = await ask("getEpochInfo", this.connection.getEpochInfo("finalized"));
+    const { blockHeight, absoluteSlot } = await this.#ask("getEpochInfo", this.connection.getEpochInfo("finalized"));
     if (blockHeight === undefined) throw new ChainError("the RPC does not say its block height");
     return { height: blockHeight, slot: absoluteSlot };
   }
@@ -72,7 +79,7 @@ export class Chain {
   /** What the cluster knows of a signature, and the slot as of which it does. */
   async status(signature: string): Promise<{ slot: number; status: SignatureStatus | null }> {
     const options = { searchTransactionHistory: true };
-    const { context, value } = await ask(
+    const { context, value } = await this.#ask(
       "getSignatureStatuses",
       this.connection.getSignatureStatuses([signature], options),
     );
@@ -81,12 +88,12 @@ export class Chain {
 
   /** The newest signatures of transactions that name an address, newest first. */
   history(address: PublicKey, options: { limit: number; minContextSlot: number }): Promise<ConfirmedSignatureInfo[]> {
-    return ask("getSignaturesForAddress", this.connection.getSignaturesForAddress(address, options, "confirmed"));
+    return this.#ask("getSignaturesForAddress", this.connection.getSignaturesForAddress(address, options, "confirmed"));
   }
 
   /** Signatures and error of a confirmed transaction; nothing when it is not there. */
   async transaction(signature: string): Promise<{ signatures: readonly string[]; err: unknown } | undefined> {
-    const found = await ask(
+    const found = await this.#ask(
       "getTransaction",
       this.connection.getTransaction(signature, { commitment: "confirmed", maxSupportedTransactionVersion: 0 }),
     );
@@ -102,42 +109,54 @@ export class Chain {
   async send(wire: Uint8Array, preflight: boolean): Promise<string | undefined> {
     const options = { skipPreflight: !preflight, preflightCommitment: "confirmed" as const, maxRetries: 0 };
     try {
-      await within("sendTransaction", this.connection.sendRawTransaction(wire, options));
+      await this.#within("sendTransaction", this.connection.sendRawTransaction(wire, options));
       return undefined;
     } catch (error) {
-      if (error instanceof SendTransactionError) return error.transactionError.message;
+      const refusal = preflightRefusal(error);
+      if (refusal !== undefined) return refusal;
       throw asChainError("sendTransaction", error);
     }
   }
 
   genesisHash(): Promise<string> {
-    return ask("getGenesisHash", this.connection.getGenesisHash());
+    return this.#ask("getGenesisHash", this.connection.getGenesisHash());
+  }
+
+  async #ask<T>(method: string, answer: Promise<T>): Promise<T> {
+    try {
+      return await this.#within(method, answer);
+    } catch (error) {
+      throw asChainError(method, error);
+    }
+  }
+
+  async #within<T>(method: string, answer: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new ChainError(`the RPC did not answer ${method} in time`)), this.#answerMs);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async #isKnown(blockhash: string): Promise<boolean> {
-    const answer = ask("isBlockhashValid", this.connection.isBlockhashValid(blockhash, { commitment: "processed" }));
+    const answer = this.#ask(
+      "isBlockhashValid",
+      this.connection.isBlockhashValid(blockhash, { commitment: "processed" }),
+    );
     return (await answer).value;
   }
 }
 
-async function ask<T>(method: string, answer: Promise<T>): Promise<T> {
-  try {
-    return await within(method, answer);
-  } catch (error) {
-    throw asChainError(method, error);
-  }
-}
-
-async function within<T>(method: string, answer: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new ChainError(`the RPC did not answer ${method} in time`)), ANSWER_MS);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+/** What web3.js' `SendTransactionError` says; not by its class, which may be another copy's. */
+function preflightRefusal(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !("transactionError" in error)) return undefined;
+  const { transactionError } = error;
+  if (typeof transactionError !== "object" || transactionError === null) return undefined;
+  return "message" in transactionError ? String(transactionError.message) : "";
 }
 
 /** Without the node's words: they may hold the URL, and with it an API key. */
