@@ -151,9 +151,8 @@ describe("the payment page", () => {
     for (const directive of ["connect-src 'self'", "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"]) {
       expect(policy).to.contain(directive);
     }
-    expect(page)
-      .to.not.match(/(?:src|href|action|on\w+)\s*=/i)
-      .and.not.match(/style=/);
+    const markup = page.replace(script, "");
+    expect(markup).to.not.match(/\s(?:src|href|action|style|on\w+)\s*=/i);
     expect(script).to.not.match(/https?:/);
     expect(response.headers.get("x-content-type-options")).to.equal("nosniff");
     expect(response.headers.get("referrer-policy")).to.equal("no-referrer");
@@ -472,9 +471,7 @@ describe("the script of the payment page", () => {
     } finally {
       Reflect.deleteProperty(town, "land");
     }
-    expect(window.elements.status!.textContent)
-      .to.match(/payment/i)
-      .and.not.equal("Paid.");
+    expect(window.elements.status!.textContent).to.match(/^The transaction landed, but/);
     expect(window.buttons[0]!.disabled).to.equal(false);
   });
 
