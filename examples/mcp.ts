@@ -1,12 +1,13 @@
 // A paid MCP tool, and a client that pays for it. Here both are in one process; over HTTP or stdio it is the same.
 // Run: npx --no-install tsx examples/mcp.ts
+
+import { Client } from "@modelcontextprotocol/sdk/client/index.js";
+import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
+import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { createAgent } from "@mppsol/agent";
 import { payingClient } from "@mppsol/agent/mcp";
 import { createPayments, memoryStore } from "@mppsol/server";
 import { paidTool } from "@mppsol/server/mcp";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
-import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { z } from "zod";
 import { startChain, USDC_MINT } from "./chain.ts";
 
