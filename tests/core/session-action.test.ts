@@ -95,7 +95,17 @@ describe("a session action", () => {
 
   it("is refused when an extension of an open holds what JSON cannot", () => {
     const json = SessionAction.toJson(open);
-    for (const value of [undefined, 1n, Number.NaN, () => 1, "\ud800", { "\ud800": 1 }]) {
+    for (const value of [
+      undefined,
+      1n,
+      Number.NaN,
+      () => 1,
+      "\ud800",
+      { "\ud800": 1 },
+      new Date(0),
+      new Map(),
+      Uint8Array.of(1),
+    ]) {
       expect(() => SessionAction.fromJson({ ...json, capabilities: { a: value } }))
         .to.throw(InvalidFieldError)
         .with.property("field")
