@@ -12,6 +12,11 @@ export interface SponsorOptions {
   readonly maxLamports?: bigint;
   /** Lamports below which challenges leave the fee to the payer. Default 5,000,000. */
   readonly minimumBalance?: bigint;
+  /**
+   * Milliseconds within which the rent of one token account is paid once. Its owner can close it and keep the rent; then
+   * challenges leave the fee to the payer. Known to this process only. Default 24 hours.
+   */
+  readonly rentWindowMs?: number;
   /** Asked before each co-signature: rate limits and budgets go here. False: `sponsorship-denied`. */
   readonly authorize?: (expense: Expense) => boolean | Promise<boolean>;
 }
@@ -40,6 +45,9 @@ export class Sponsor {
   readonly maxLamports: bigint | undefined;
   readonly #authorize: NonNullable<SponsorOptions["authorize"]>;
   readonly #minimum: bigint;
+  readonly #rentWindowMs: number;
+  /** Token accounts that were created at our expense, and until when they are not again. */
+  readonly #created = new Map<string, number>();
   readonly #rpc: Rpc;
   readonly #now: () => number;
   /** Lamports that co-signed transactions under way may cost. */
@@ -57,6 +65,7 @@ export class Sponsor {
     this.maxPriorityLamports = maxPriorityLamports;
     this.maxLamports = options.maxLamports;
     this.#minimum = options.minimumBalance ?? 5_000_000n;
+    this.#rentWindowMs = options.rentWindowMs ?? 24 * 60 * 60 * 1000;
     this.#authorize = options.authorize ?? (() => true);
     this.#rpc = rpc;
     this.#now = now;
@@ -92,6 +101,34 @@ export class Sponsor {
       if (open) this.#committed -= expense.lamports;
       open = false;
     };
+  }
+
+  /**
+   * Those of the token accounts that a transaction would create now, at the sponsor's expense.
+   * @throws {RefusedError} `sponsorship-denied` when that expense was paid before, not long ago.
+   * @throws {RpcError}
+   */
+  async missing(accounts: readonly string[]): Promise<string[]> {
+    if (accounts.length === 0) return [];
+    const found = await this.#rpc.accounts(accounts);
+    const missing = accounts.filter((_, at) => found[at] === undefined);
+    if (!(await this.pays(missing)))
+      throw new RefusedError("sponsorship-denied", "The rent of a token account was paid before, and taken.");
+    return missing;
+  }
+
+  /** Whether the rent of these token accounts would be paid, as far as it had to be. Throws {RpcError}. */
+  async pays(accounts: readonly string[]): Promise<boolean> {
+    const now = this.#now();
+    const lately = accounts.filter((account) => (this.#created.get(account) ?? 0) > now);
+    return lately.length === 0 || (await this.#rpc.accounts(lately)).every((found) => found !== undefined);
+  }
+
+  /** A transaction has landed that created these. */
+  hasCreated(accounts: readonly string[]): void {
+    const now = this.#now();
+    for (const [account, until] of this.#created) if (until <= now) this.#created.delete(account);
+    for (const account of accounts) this.#created.set(account, now + this.#rentWindowMs);
   }
 
   /** The refusal of a charge that the sponsor cannot pay for. */

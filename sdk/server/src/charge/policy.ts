@@ -46,6 +46,8 @@ export interface Approved {
   /** Who pays: the authority of every transfer. Base58. */
   readonly payer: string;
   readonly legs: readonly Leg[];
+  /** Token accounts that it creates where they are missing. */
+  readonly creations: readonly string[];
   /** What it costs the fee payer at most. */
   readonly cost: Cost;
 }
@@ -82,10 +84,11 @@ export function approve(payment: PaymentTransaction, terms: Terms): Approved {
   checkCreations(creations, payment.feePayer, terms);
   checkRequiredCreations(actions, terms);
   checkMemos(only(actions, "memo"), payer, terms);
+  const created = [...new Set(creations.map(({ account }) => account))];
   const cost = costOf({
     signatures: payment.signers.length,
     actions,
-    creations: new Set(creations.map(({ account }) => account)).size,
+    creations: created.length,
     rentPerAccount: sponsor?.rentPerAccount ?? 0n,
   });
   if (sponsor !== undefined) {
@@ -93,7 +96,7 @@ export function approve(payment: PaymentTransaction, terms: Terms): Approved {
     if (only(actions, "assertion").length > MAX_ASSERTIONS) throw new RefusedError("instruction-unexpected");
     checkCost(cost, sponsor);
   }
-  return { payer, legs, cost };
+  return { payer, legs, creations: created, cost };
 }
 
 type Of<K extends Action["kind"]> = Extract<Action, { readonly kind: K }>;

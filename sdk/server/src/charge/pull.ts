@@ -25,6 +25,14 @@ export interface Pulled {
   readonly payment: PaymentTransaction;
 }
 
+/** What a sponsored payment holds while it is worked on. */
+interface Flight {
+  /** Token accounts that it creates. */
+  created: readonly string[];
+  /** Gives back what the sponsor has set aside. */
+  end: () => void;
+}
+
 /** How often a blockhash that a lagging node does not know is tried again. */
 const BLOCKHASH_TRIES = 3;
 const BLOCKHASH_PAUSE_MS = 400;
@@ -97,25 +105,28 @@ export class Pull {
 
   /** Takes one step after the other, from wherever the charge is. */
   async #work(pulled: Pulled): Promise<Settled> {
-    const done: (() => void)[] = [];
+    const flight: Flight = { created: [], end: () => {} };
     try {
       for (;;) {
         const charge = await orUnavailable(() => this.#read(pulled.payment.key));
         switch (charge.state) {
           case "received":
-            await orUnavailable(() => this.#sign(charge, pulled, done));
+            await orUnavailable(() => this.#sign(charge, pulled, flight));
             break;
           case "signed":
           case "sent":
           case "unknown":
             if (!(await this.#land(charge))) return { kind: "pending", signature: charge.signature! };
             break;
-          default:
-            return settledOf(charge);
+          default: {
+            const settled = settledOf(charge);
+            this.#desk.sponsor?.hasCreated(flight.created);
+            return settled;
+          }
         }
       }
     } finally {
-      for (const end of done) end();
+      flight.end();
     }
   }
 
@@ -129,16 +140,19 @@ export class Pull {
    * Tries the transaction, signs it where the server pays the fee, and keeps it. The draft signs before it simulates; this
    * order lets nobody have a co-signed transaction that would fail.
    */
-  async #sign(charge: Charge, pulled: Pulled, done: (() => void)[]): Promise<void> {
+  async #sign(charge: Charge, pulled: Pulled, flight: Flight): Promise<void> {
     const { rpc, charges, now } = this.#desk;
     const { transaction } = pulled.payment;
     const sponsor = this.#sponsorOf(pulled.request);
     try {
-      const { payer, cost } = await this.#approve(pulled);
+      const { payer, cost, creations } = await this.#approve(pulled);
+      const created = (await sponsor?.missing(creations)) ?? [];
       await this.#try(pulled.payment, sponsor);
       if (sponsor !== undefined) {
         const { challengeId } = pulled;
-        done.push(await sponsor.commit({ payer, lamports: totalOf(cost), challengeId }));
+        flight.end();
+        flight.end = await sponsor.commit({ payer, lamports: totalOf(cost), challengeId });
+        flight.created = created;
         await addSignature(transaction, sponsor.signer);
       }
       const { signature, wire, lastValidBlockHeight } = broadcastOf(transaction, await lastValidBound(rpc));

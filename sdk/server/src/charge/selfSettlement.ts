@@ -156,16 +156,19 @@ class SelfSettlement implements Settlement {
     this.#seen.set(account, now() + ACCOUNT_TTL_MS);
   }
 
-  async #isSponsored({ splits }: Quote, { accountSize }: Asset): Promise<boolean> {
+  /** What no transaction could be co-signed for is not promised. */
+  async #isSponsored({ splits, currency }: Quote, { token, accountSize }: Asset): Promise<boolean> {
     const { sponsor, rpc } = this.#desk;
     if (sponsor === undefined) return false;
+    const marked = splits.filter(({ ataCreationRequired }) => ataCreationRequired === true);
+    const accounts =
+      token === undefined ? [] : marked.map(({ recipient }) => tokenAccount(recipient, currency, token.program));
     if (sponsor.maxLamports !== undefined) {
-      const creations = splits.filter(({ ataCreationRequired }) => ataCreationRequired === true).length;
-      const rent = creations === 0 ? 0n : BigInt(creations) * (await rpc.rentExemption(accountSize!));
-      // Two signatures. What no transaction can keep to is not promised.
+      const rent = marked.length === 0 ? 0n : BigInt(new Set(accounts).size) * (await rpc.rentExemption(accountSize!));
+      // Two signatures.
       if (10_000n + rent > sponsor.maxLamports) return false;
     }
-    return sponsor.isAvailable();
+    return (await sponsor.pays(accounts)) && (await sponsor.isAvailable());
   }
 
   #recentBlockhash(): Promise<string | undefined> {

@@ -1,0 +1,167 @@
+// What a sponsor can be made to pay: attacks that work over several payments, or between two steps of one.
+import {
+  createBurnInstruction,
+  createCloseAccountInstruction,
+  createInitializeTransferFeeConfigInstruction,
+  createInitializeTransferHookInstruction,
+  createUpdateTransferHookInstruction,
+  ExtensionType,
+  TOKEN_2022_PROGRAM_ID,
+} from "@solana/spl-token";
+import { Keypair, SystemProgram, type VersionedTransaction } from "@solana/web3.js";
+import { expect } from "chai";
+import type { Account } from "../../../sdk/server/src/chain/index.ts";
+import { ata, paidBy, pull, Shop, type ShopOptions, signed, Town, USDC } from "./shop.ts";
+
+describe("charge, what a sponsor can be made to pay", () => {
+  let town: Town;
+  let payer: Keypair;
+  let sponsor: Keypair;
+  before(async () => {
+    town = await Town.start();
+    payer = town.person({ lamports: 500_000_000_000n, usdc: 1_000_000_000n });
+    sponsor = town.person({ lamports: 500_000_000_000n });
+  });
+  after(() => town.close());
+  afterEach(() => town.rpc.heal());
+
+  describe("the rent of a split's account that is closed and created again and again", () => {
+    let time: number;
+    let owner: Keypair;
+    let shop: Shop;
+    beforeEach(async () => {
+      time = Date.now();
+      owner = town.person();
+      const now = () => time;
+      shop = new Shop(town, {
+        sponsor,
+        now,
+        currency: USDC.toBase58(),
+        splits: [{ recipient: owner.publicKey.toBase58(), amount: 1_000n, ataCreationRequired: true }],
+        settlement: { now },
+      });
+      await town.openAccount(shop.recipient);
+    });
+
+    /** The owner takes the tokens and the rent. */
+    async function close(): Promise<void> {
+      const [account, { publicKey }] = [ata(owner.publicKey), owner];
+      await town.run(
+        [
+          createBurnInstruction(account, USDC, publicKey, await town.tokens(publicKey)),
+          createCloseAccountInstruction(account, publicKey, publicKey),
+        ],
+        [owner],
+      );
+    }
+
+    it("is paid once in a while; then the payer is asked to", async () => {
+      const credentials = [await paidBy(shop, payer), await paidBy(shop, payer)];
+      expect(await shop.refusal(credentials[0]!)).to.equal("grant");
+      await close();
+      const before = await town.lamports(sponsor.publicKey);
+      expect(await shop.refusal(credentials[1]!)).to.equal("sponsorship-denied");
+      expect(await town.lamports(sponsor.publicKey)).to.equal(before);
+      const unsponsored = await shop.challenge();
+      expect(unsponsored.request.feePayer).to.equal(false);
+      const transaction = await signed(town, unsponsored.request, payer);
+      expect(await shop.refusal(pull(unsponsored.challenge, transaction))).to.equal("grant");
+      expect(await town.lamports(sponsor.publicKey)).to.equal(before);
+    });
+
+    it("is no reason to pay no fee while the account is there", async () => {
+      for (const _ of [1, 2, 3]) expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+      expect((await shop.challenge()).request.feePayer).to.equal(true);
+    });
+
+    it("is paid again when the window is over", async () => {
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+      await close();
+      time += 24 * 60 * 60 * 1000;
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+    });
+
+    it("is not held against an owner whose own account was there", async () => {
+      await town.openAccount(owner.publicKey);
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+      await close();
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+    });
+
+    it("is not held against an owner whose payment never landed", async () => {
+      const poor = town.person({ usdc: 10n });
+      expect(await shop.refusal(await paidBy(shop, poor))).to.equal("simulation-failed");
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+    });
+  });
+
+  it("the sponsor's signature is not asked for before the transaction has been tried", async () => {
+    let asked = 0;
+    const signer = {
+      publicKey: sponsor.publicKey.toBase58(),
+      async signTransaction(transaction: VersionedTransaction) {
+        asked++;
+        transaction.sign([sponsor]);
+        return transaction;
+      },
+    };
+    const shop = new Shop(town, { sponsor: { signer } });
+    const poor = town.person({ lamports: 10n });
+    const { challenge, request } = await shop.challenge();
+    expect(await shop.refusal(pull(challenge, await signed(town, request, poor)))).to.equal("simulation-failed");
+    expect(asked).to.equal(0);
+    expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+    expect(asked).to.equal(1);
+  });
+
+  describe("a mint that changes after the challenge", () => {
+    const shopOf = async (options: ShopOptions, recipient: Keypair) =>
+      new Shop(town, { ...options, sponsor, recipient: recipient.publicKey });
+
+    it("gets a hook: nothing is signed", async () => {
+      const recipient = town.person();
+      const hook = Keypair.generate().publicKey;
+      const asset = await town.mint2022([payer.publicKey], {
+        kinds: [ExtensionType.TransferHook],
+        extend: (mint, authority) => [
+          createInitializeTransferHookInstruction(mint, authority, SystemProgram.programId, TOKEN_2022_PROGRAM_ID),
+        ],
+        empty: [recipient.publicKey],
+      });
+      const shop = await shopOf({ currency: asset.mint.toBase58() }, recipient);
+      const credential = await paidBy(shop, payer);
+      const authority = Keypair.fromSecretKey(town.net.payer.secretKey);
+      await town.run([
+        createUpdateTransferHookInstruction(asset.mint, authority.publicKey, hook, [], TOKEN_2022_PROGRAM_ID),
+      ]);
+      const before = await town.lamports(sponsor.publicKey);
+      expect(await shop.refusal(credential)).to.equal("simulation-failed");
+      const fresh = await shopOf({ currency: asset.mint.toBase58() }, recipient);
+      expect(await fresh.refusal(credential)).to.equal("asset-unsupported");
+      expect(await town.lamports(sponsor.publicKey)).to.equal(before);
+      expect(await town.tokens(recipient.publicKey, asset)).to.equal(0n);
+    });
+
+    it("keeps some of the money: what has arrived is what counts", async () => {
+      const recipient = town.person();
+      const asset = await town.mint2022([payer.publicKey], {
+        kinds: [ExtensionType.TransferFeeConfig],
+        extend: (mint, authority) => [
+          createInitializeTransferFeeConfigInstruction(mint, authority, authority, 1, 10_000n, TOKEN_2022_PROGRAM_ID),
+        ],
+        empty: [recipient.publicKey],
+      });
+      // What is known of the mint is from before it took a fee.
+      town.rpc.fault("account", async (ask, [address]) => {
+        const account = (await ask()) as Account | undefined;
+        if (account === undefined || address !== asset.mint.toBase58()) return account;
+        return { ...account, data: Uint8Array.from(account.data).fill(0, 170 + 72) };
+      });
+      const shop = await shopOf({ currency: asset.mint.toBase58() }, recipient);
+      const credential = await paidBy(shop, payer);
+      expect(await shop.refusal(credential)).to.equal("payment-not-received");
+      expect(await town.tokens(recipient.publicKey, asset)).to.equal(999_900n);
+      expect(await shop.refusal(credential), "and again").to.equal("payment-not-received");
+    });
+  });
+});
