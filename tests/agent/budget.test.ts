@@ -430,6 +430,8 @@ describe("a store in a folder", () => {
     expect(await second.get("a")).to.equal("1");
     await second.close();
     await second.close();
+    await rejected(second.get("a"), "store-closed");
+    expect(readdirSync(folder)).to.deep.equal(["a.json"]);
   });
 
   it("is not taken from a process that lives, and is from one that is dead", async () => {

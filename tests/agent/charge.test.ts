@@ -345,6 +345,13 @@ describe("a charge", () => {
       await refused({ ...sound, methodDetails: { ...details, splits } }, "challenge-refused:malformed");
     });
 
+    it("when the rent of an account that is there would be too much: it could be closed before the payment lands", async () => {
+      const splits = [{ recipient: world.seller.publicKey.toBase58(), amount: 1n, ataCreationRequired: true }];
+      await refused(till.usdc(100n, { splits }), "budget-exceeded", {
+        budget: { usdc: {}, fees: { perRequest: 1_000_000n } },
+      });
+    });
+
     it("when the rent of accounts that it creates is more than fees may be", async () => {
       const splits = [{ recipient: Keypair.generate().publicKey.toBase58(), amount: 1n, ataCreationRequired: true }];
       const error = await refused(till.usdc(100n, { splits }), "budget-exceeded", {

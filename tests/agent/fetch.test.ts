@@ -403,6 +403,12 @@ describe("the agent's fetch", () => {
       });
     }
 
+    it("of another cluster, whatever the RPC would say of its mint", async () => {
+      const currency = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
+      till.route = (hit) => till.ask([till.challenge(till.usdc(10n, { network: "mainnet", currency }), hit)]);
+      await refused("network-mismatch");
+    });
+
     it("when the RPC is of another cluster than the agent", async () => {
       till.route = till.sells(till.usdc(10n, { network: "devnet" }));
       await refused("network-mismatch", { network: "devnet" });
@@ -594,6 +600,21 @@ describe("the agent's fetch", () => {
       expect(await cost(() => agent().fetch(till.url))).to.equal(10n);
       expect(transactions()[1]).to.equal(transactions()[0]);
     });
+
+    for (const type of ["invalid-challenge", "payment-expired"]) {
+      it(`with the type ${type} and no code, as other servers do, shows the same transaction again`, async () => {
+        const sells = till.sells(till.usdc(10n));
+        let refused = false;
+        till.route = async (hit) => {
+          if (hit.credential === undefined || refused) return sells(hit);
+          refused = true;
+          const reply = till.ask([till.challenge(till.usdc(10n), hit)]);
+          return { ...reply, body: { type: `https://paymentauth.org/problems/${type}`, title: "No", status: 402 } };
+        };
+        expect(await cost(() => agent().fetch(till.url))).to.equal(10n);
+        expect(transactions()[1]).to.equal(transactions()[0]);
+      });
+    }
 
     it("with transaction-expired, pays anew once the chain says the same", async () => {
       once("transaction-expired", () => world.expireBlockhashes());

@@ -275,6 +275,12 @@ describe("an agent", () => {
       { budget: { usd: {} } },
       { allow: { mints: ["mint"] } },
       { allow: { hosts: ["https://a"] } },
+      { charge: { computeUnitLimit: 0 } },
+      { charge: { computeUnitLimit: 1.5 } },
+      { charge: { computeUnitLimit: 1_400_001 } },
+      { charge: { computeUnitPrice: 1 } },
+      { charge: { sponsoredPriorityFee: -1n } },
+      { charge: { mode: "both" } },
     ];
     for (const options of wrong) expect(code(() => agent(options as Partial<AgentOptions>))).to.equal("option");
   });

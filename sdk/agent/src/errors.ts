@@ -211,11 +211,14 @@ export class ChainError extends NotPaidError {
   override readonly code = "chain-unavailable";
 }
 
-/** The store is in use elsewhere, or holds what this version did not write. */
-export class StoreError extends AgentError {
-  override readonly code: "store-locked" | "store-damaged";
+/** What is wrong with a store. */
+export type StoreFault = "store-locked" | "store-damaged" | "store-closed";
 
-  constructor(code: "store-locked" | "store-damaged", message: string, options?: ErrorOptions) {
+/** The store is in use elsewhere, was closed, or holds what this version did not write. */
+export class StoreError extends AgentError {
+  override readonly code: StoreFault;
+
+  constructor(code: StoreFault, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
   }

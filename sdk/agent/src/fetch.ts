@@ -1,6 +1,6 @@
 // The fetch that pays: sends a request, and when it is answered 402 finds a way to pay, pays, and sends it again.
 import { randomUUID } from "node:crypto";
-import { AcceptPayment, Challenge, Credential, InvalidFieldError, Receipt, Refusal } from "@mppsol/core";
+import { AcceptPayment, Challenge, Credential, InvalidFieldError, Problem, Receipt, Refusal } from "@mppsol/core";
 import { challengesOf, pause, problemOf, retryAfter } from "./answers.js";
 import type { Now, ServerClocks } from "./clock.js";
 import type { Fetch } from "./context.js";
@@ -234,9 +234,9 @@ class Engine {
       const answer = await this.#present(purchase, payment);
       const { response } = answer;
       const problem = await problemOf(response);
-      if (!answer.carried || !isRefusal(response, problem?.code)) return this.#finish(purchase, payment, answer);
+      if (!answer.carried || !isRefusal(response, reasonOf(problem))) return this.#finish(purchase, payment, answer);
       const copy = response.clone();
-      const verdict = await payment.refused(copy, problem?.code);
+      const verdict = await payment.refused(copy, reasonOf(problem));
       discard(copy);
       const outcome = payment.outcome?.() ?? { fate: "unknown" };
       const again = verdict === "retry" && attempt < MAX_ATTEMPTS && challengesOf(response).length > 0;
@@ -261,8 +261,10 @@ class Engine {
     const serverNow = this.#options.clocks.nowAt(originOf(purchase.request.url));
     // What was opened under a session's challenge goes on after it has expired.
     if (challenge.intent !== "charge" || !Challenge.expired(challenge, serverNow)) return chosen;
-    const { response, left } = await this.#before(purchase, chosen, () => exchange(this.#options, purchase.request));
-    return this.#before(purchase, chosen, async () => {
+    const { response, left } = await this.#beforeShown(purchase, chosen, () =>
+      exchange(this.#options, purchase.request),
+    );
+    return this.#beforeShown(purchase, chosen, async () => {
       if (left === undefined && challengesOf(response).length > 0) return this.#choose(purchase, response, chosen);
       discard(response);
       throw new ChallengeRefusedError("expired", "the challenge expired while the payment was made");
@@ -270,7 +272,7 @@ class Engine {
   }
 
   /** Runs what comes before a payment is presented. When that fails it never is, and can still be when it was sent. */
-  async #before<T>(purchase: Purchase, { payment }: Chosen, work: () => Promise<T>): Promise<T> {
+  async #beforeShown<T>(purchase: Purchase, { payment }: Chosen, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
     } catch (error) {
@@ -331,7 +333,7 @@ class Engine {
     const answer = await this.#present(again, closed);
     const { response } = answer;
     const problem = await problemOf(response);
-    if (answer.carried && isRefusal(response, problem?.code)) {
+    if (answer.carried && isRefusal(response, reasonOf(problem))) {
       throw new PaymentRefusedError(response, problem, { fate: "unknown" });
     }
     return this.#finish(again, closed, answer);
@@ -409,6 +411,12 @@ function isOpen(status: number, code: string | undefined): boolean {
     (status === 409 && code === "idempotency-in-flight") ||
     (status === 503 && code === "unavailable")
   );
+}
+
+/** The code of a problem; where a server gives none, what its type says. */
+function reasonOf(problem: Problem.Problem | undefined): string | undefined {
+  if (problem?.code !== undefined || problem === undefined) return problem?.code;
+  return problem.type.startsWith(Problem.BASE) ? problem.type.slice(Problem.BASE.length) : undefined;
 }
 
 /** The server did not take the payment. */

@@ -1,6 +1,7 @@
 // A store in a folder: a file a key. A value is replaced as a whole or not at all, and is on the disk before `put` resolves.
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { StoreError } from "./errors.js";
 import { Lock } from "./lock.js";
 import type { AgentStore } from "./store.js";
 
@@ -17,6 +18,7 @@ export function fileStore(folder: string): AgentStore {
 class FileStore implements AgentStore {
   readonly #folder: string;
   #opening: Promise<Lock> | undefined;
+  #closed = false;
   /** Writes of a key happen in the order in which they were asked for. */
   readonly #writes = new Map<string, Promise<void>>();
   #serial = 0;
@@ -64,6 +66,7 @@ class FileStore implements AgentStore {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     const opening = this.#opening;
     this.#opening = undefined;
     if (opening === undefined) return;
@@ -73,6 +76,7 @@ class FileStore implements AgentStore {
   }
 
   async #open(): Promise<void> {
+    if (this.#closed) throw new StoreError("store-closed", `${this.#folder} was closed`);
     this.#opening ??= this.#lock();
     const opening = this.#opening;
     try {

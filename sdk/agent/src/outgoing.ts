@@ -28,7 +28,7 @@ export const MAX_BODY_BYTES = 16 * 1024 * 1024;
  * @throws {BodyNotReplayableError} for the body of a `Request` above `MAX_BODY_BYTES`.
  */
 export async function outgoing(input: string | URL | Request, init: RequestInit = {}): Promise<Outgoing> {
-  const { method: _, headers: __, body, signal: ___, redirect: ____, ...rest } = init;
+  const { method: _method, headers: _headers, body, signal: _signal, redirect: _redirect, ...rest } = init;
   const streamed = isStream(body);
   // The platform's own rules: methods, header names, content types of forms, bodies already used.
   const request = new Request(input, streamed ? { ...init, body: null } : init);

@@ -6,10 +6,10 @@ import { pause, read } from "../answers.js";
 import { Chain, type Lifetime } from "../chain/Chain.js";
 import type { Broadcast } from "../chain/fate.js";
 import type { Context } from "../context.js";
-import { ChainError, ChallengeRefusedError, type Fate } from "../errors.js";
+import { ChainError, ChallengeRefusedError, type Fate, NetworkMismatchError } from "../errors.js";
 import type { Authorization, Occasion, Payer, Payment } from "../payer.js";
 import { type ComputeBudget, computeBudgetOf, instructionsOf, type Plan, planOf } from "./instructions.js";
-import type { ChargeOptions } from "./options.js";
+import { type ChargeOptions, checkChargeOptions } from "./options.js";
 import { PendingCharges } from "./pending.js";
 import { preflight } from "./preflight.js";
 import { push } from "./push.js";
@@ -25,7 +25,9 @@ export class ChargePayer implements Payer {
   readonly #tokens: Tokens;
   readonly #pending: PendingCharges;
 
+  /** @throws {OptionError} */
   constructor(context: Context, options: ChargeOptions) {
+    checkChargeOptions(options);
     this.#context = context;
     this.#options = options;
     this.#chain = new Chain(context.connection);
@@ -54,7 +56,10 @@ export class ChargePayer implements Payer {
   }
 
   #check(request: Request): void {
-    const own = this.#context.signer.publicKey.toBase58();
+    const { signer, network } = this.#context;
+    const own = signer.publicKey.toBase58();
+    // Before the RPC, which knows nothing of another cluster's mints, can give another reason.
+    if (request.network !== network) throw new NetworkMismatchError(network, request.network);
     if (request.confidential === true) {
       throw new ChallengeRefusedError("confidential", "this agent does not pay by confidential transfer");
     }
@@ -65,7 +70,7 @@ export class ChargePayer implements Payer {
   }
 
   async #payAnew(occasion: Occasion, request: Request): Promise<Payment> {
-    const { url, challenge } = occasion;
+    const { url, challenge, signal } = occasion;
     const { signer } = this.#context;
     this.#context.progress({ step: "building", intent: "charge", url });
     const [token, lifetime] = await Promise.all([
@@ -86,7 +91,7 @@ export class ChargePayer implements Payer {
     });
     const payment = await this.#sign(occasion, plan, unsigned, lifetime, authorization);
     const { expiryWaitMs = EXPIRY_WAIT_MS } = this.#options;
-    const made = { ...payment, request, url, expiryWaitMs };
+    const made = { ...payment, request, url, signal, expiryWaitMs };
     const transfer = new Transfer(this.#context, this.#pending, authorization, made);
     if (this.#options.mode === "push" && !request.feePayer) await this.#push(transfer, occasion);
     this.#context.progress({ step: "paying", intent: "charge", url });
@@ -139,6 +144,7 @@ export class ChargePayer implements Payer {
 class Transfer {
   readonly request: Request;
   readonly url: string;
+  readonly signal: AbortSignal | undefined;
   readonly wire: Uint8Array;
   readonly broadcast: Broadcast;
   readonly expiryWaitMs: number;
@@ -157,13 +163,14 @@ class Transfer {
     context: Context,
     pending: PendingCharges,
     authorization: Authorization,
-    made: Pick<Transfer, "request" | "url" | "wire" | "broadcast" | "expiryWaitMs">,
+    made: Pick<Transfer, "request" | "url" | "signal" | "wire" | "broadcast" | "expiryWaitMs">,
   ) {
     this.#context = context;
     this.#pending = pending;
     this.#authorization = authorization;
     this.request = made.request;
     this.url = made.url;
+    this.signal = made.signal;
     this.wire = made.wire;
     this.broadcast = made.broadcast;
     this.expiryWaitMs = made.expiryWaitMs;
@@ -202,8 +209,14 @@ class Transfer {
   }
 }
 
-/** Refusals of the challenge, not of the payment: under a fresh one the same transaction is as good as before. */
-const STALE_CHALLENGE: ReadonlySet<string> = new Set(["challenge-unknown", "challenge-expired", "challenge-used"]);
+/**
+ * Refusals of the challenge, not of the payment: under a fresh one the same transaction is as good as before. The last
+ * two are what servers say that give a problem type and no code.
+ */
+const STALE_CHALLENGE: ReadonlySet<string> = new Set([
+  ...["challenge-unknown", "challenge-expired", "challenge-used"],
+  ...["invalid-challenge", "payment-expired"],
+]);
 
 const EXPIRY_WAIT_MS = 20_000;
 const EXPIRY_LOOK_MS = 500;
@@ -245,8 +258,9 @@ class ChargePayment implements Payment {
       await this.#look(code === "transaction-expired" ? this.#transfer.expiryWaitMs : 0);
     } catch (error) {
       if (!(error instanceof ChainError)) throw error; // its fate stays open
+    } finally {
+      this.#transfer.leave();
     }
-    this.#transfer.leave();
     if (code === "transaction-expired") return this.#transfer.fate === "not-paid" ? "retry" : "give-up";
     return code !== undefined && STALE_CHALLENGE.has(code) ? "retry" : "give-up";
   }
@@ -278,7 +292,7 @@ class ChargePayment implements Payment {
     for (let waited = 0; ; waited += EXPIRY_LOOK_MS) {
       const { fate } = await this.#transfer.look();
       if (fate !== "unknown" || waited >= waitMs) return;
-      await pause(EXPIRY_LOOK_MS, undefined);
+      await pause(EXPIRY_LOOK_MS, this.#transfer.signal);
     }
   }
 }

@@ -1,4 +1,5 @@
 // How the agent makes payments, as far as its owner decides.
+import { OptionError } from "../errors.js";
 
 export interface ChargeOptions {
   /**
@@ -17,4 +18,21 @@ export interface ChargeOptions {
    * Default 20,000: finality takes that long.
    */
   readonly expiryWaitMs?: number;
+}
+
+const MAX_UNITS = 1_400_000;
+
+/** @throws {OptionError} for what no transaction could have. */
+export function checkChargeOptions(options: ChargeOptions): void {
+  const { mode = "pull", computeUnitLimit = 1, computeUnitPrice = 0n, sponsoredPriorityFee = 0n } = options;
+  if (mode !== "pull" && mode !== "push") throw new OptionError("charge.mode: neither pull nor push");
+  if (!Number.isInteger(computeUnitLimit) || computeUnitLimit < 1 || computeUnitLimit > MAX_UNITS) {
+    throw new OptionError(`charge.computeUnitLimit: not a whole number from 1 to ${MAX_UNITS}`);
+  }
+  if (!isU64(computeUnitPrice)) throw new OptionError("charge.computeUnitPrice: not a u64 bigint");
+  if (!isU64(sponsoredPriorityFee)) throw new OptionError("charge.sponsoredPriorityFee: not a u64 bigint");
+}
+
+function isU64(value: unknown): boolean {
+  return typeof value === "bigint" && value >= 0n && value < 2n ** 64n;
 }

@@ -16,7 +16,7 @@ export async function preflight(chain: Chain, plan: Plan, budget: ComputeBudget)
   const infos = await chain.accounts(keys);
   const infoOf = (key: PublicKey) => infos[keys.findIndex((other) => other.equals(key))] ?? null;
   const lamports = BigInt(infoOf(plan.payer)?.lamports ?? 0);
-  const fee = networkFee(plan, budget) + (await rent(chain, plan, infoOf));
+  const fee = networkFee(plan, budget) + (await rent(chain, plan));
   if (plan.token === undefined) await checkSol(chain, plan, infoOf, lamports, fee);
   else {
     checkTokens(plan, infoOf);
@@ -27,12 +27,14 @@ export async function preflight(chain: Chain, plan: Plan, budget: ComputeBudget)
 
 type InfoOf = (key: PublicKey) => Awaited<ReturnType<Chain["accounts"]>>[number];
 
-/** Rent of the accounts that are missing, when the payer pays for them. */
-async function rent(chain: Chain, plan: Plan, infoOf: InfoOf): Promise<bigint> {
-  if (plan.token === undefined || !plan.feePayer.equals(plan.payer)) return 0n;
-  const missing = creations(plan).filter(({ account }) => infoOf(account) === null).length;
-  if (missing === 0) return 0n;
-  return BigInt(missing) * BigInt(await chain.rentExemption(plan.token.accountSize));
+/**
+ * Rent of the accounts that the payer may have to create. One that is there counts too: its owner could close it before
+ * the payment lands, and have it paid for again each time.
+ */
+async function rent(chain: Chain, plan: Plan): Promise<bigint> {
+  const count = creations(plan).length;
+  if (plan.token === undefined || count === 0 || !plan.feePayer.equals(plan.payer)) return 0n;
+  return BigInt(count) * BigInt(await chain.rentExemption(plan.token.accountSize));
 }
 
 function checkTokens(plan: Plan, infoOf: InfoOf): void {
