@@ -1,8 +1,32 @@
 // @mppsol/server: the seller. See README.md.
 export { RefusedError } from "@mppsol/core";
 export { keepRawBody } from "./adapters/raw-body.js";
-export * from "./chain/index.js";
-export type { ChargeOptions, Settlement, SponsorOptions } from "./charge/index.js";
+export {
+  createRpc,
+  type Endpoint,
+  type KeypairSigner,
+  MintError,
+  type RemoteSigner,
+  type Rpc,
+  RpcError,
+  type RpcOptions,
+  SigningError,
+  SimulationError,
+  signerAddress,
+  type TransactionSigner,
+  WrongClusterError,
+} from "./chain/index.js";
+export type {
+  ChargeOptions,
+  Expense,
+  Order,
+  Prepared,
+  Quote,
+  Settled,
+  Settlement,
+  SponsorOptions,
+  Standing,
+} from "./charge/index.js";
 export { chargeIntent, createReconciler, selfSettlement } from "./charge/index.js";
 export {
   type ChargeGuardOptions,

@@ -427,6 +427,78 @@ describe("a handler that fails", () => {
   });
 });
 
+describe("a client that leaves", () => {
+  const leaving = async (made: ReturnType<typeof route>, handler: Handler) => {
+    const [challenge] = challengesOf(await made.guard(handler)(get()));
+    const client = new AbortController();
+    const headers = { authorization: credential(challenge!), "Idempotency-Key": "k" };
+    const answer = made.guard(handler)(new Request(URL_, { headers, signal: client.signal }));
+    await settled();
+    client.abort();
+    return { answer, headers };
+  };
+  const passed = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+  it("gets what its handler finished nevertheless, when it comes back with the same key", async () => {
+    const release = deferred<void>();
+    const charge = new FakeCharge();
+    const made = route([charge]);
+    const handler = async () => {
+      await release.promise;
+      return new Response("done");
+    };
+    const { answer, headers } = await leaving(made, handler);
+    release.resolve();
+    await answer;
+    const again = await made.guard(handler)(get(headers));
+    expect([await again.text(), again.headers.get("idempotent-replayed")]).to.deep.equal(["done", "true"]);
+  });
+
+  it("leaves no payment behind with a handler that never answers: it may be used again", async () => {
+    const charge = new FakeCharge();
+    const made = route([charge], { abandonMs: 5 });
+    const release = deferred<Response>();
+    const { answer, headers } = await leaving(made, () => release.promise);
+    await passed(20);
+    expect(charge.failed).to.equal(1);
+    expect(await (await made.guard(() => new Response("at last"))(get(headers))).text()).to.equal("at last");
+    release.resolve(new Response("too late"));
+    expect((await answer).status).to.equal(503);
+    expect(charge.finished).to.have.length(1);
+    await made.inFlight.drain(1_000);
+  });
+
+  it("leaves none behind with a handler that throws later, nor with a body that never ends", async () => {
+    const late = deferred<void>();
+    const handlers: Handler[] = [
+      async () => {
+        await late.promise;
+        throw new Error("late");
+      },
+      () =>
+        new Response(new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(Buffer.from("x")) })),
+    ];
+    for (const handler of handlers) {
+      const charge = new FakeCharge();
+      const made = route([charge], { abandonMs: 5 });
+      const { answer } = await leaving(made, handler);
+      await passed(20);
+      late.resolve();
+      expect((await answer).status).to.be.greaterThan(499);
+      expect([charge.failed, charge.finished.length]).to.deep.equal([1, 0]);
+    }
+  });
+
+  it("is not held against a handler that answers in time", async () => {
+    const charge = new FakeCharge();
+    const made = route([charge], { abandonMs: 5 });
+    const { answer } = await leaving(made, () => new Response("done"));
+    await answer;
+    await passed(20);
+    expect([charge.failed, charge.finished.length]).to.deep.equal([0, 1]);
+  });
+});
+
 describe("a request body", () => {
   const handle = (limit: number) => route([new FakeCharge()], { maxBodyBytes: limit }).guard(() => new Response("ok"));
 

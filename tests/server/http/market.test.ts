@@ -3,16 +3,18 @@ import { Challenge, ChargeRequest, Credential, Receipt, SessionRequest, SignedVo
 import { USDC_MINT } from "@mppsol/localnet";
 import { Connection, type Keypair } from "@solana/web3.js";
 import { expect } from "chai";
-import { createRpc, RpcError, WrongClusterError } from "../../../sdk/server/src/chain/index.ts";
 import {
   ConfigError,
   createPayments,
+  createRpc,
   type ErrorContext,
   type Payments,
   type PaymentsOptions,
   RefusedError,
+  RpcError,
   type SessionEvent,
   sse,
+  WrongClusterError,
 } from "../../../sdk/server/src/index.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
 import { down, faulty } from "../chain/faults.ts";

@@ -7,9 +7,18 @@ import type { Sink } from "./capture.js";
  * midway cuts the connection, so that what was sent cannot be taken for the whole.
  */
 export async function send(response: Response, to: ServerResponse, sink: Sink = to): Promise<void> {
-  to.statusCode = response.status;
-  if (to.req.httpVersionMajor < 2) to.statusMessage = response.statusText;
-  for (const [name, value] of headersOf(response.headers)) to.setHeader(name, value);
+  if (to.destroyed) {
+    await response.body?.cancel();
+    return;
+  }
+  try {
+    setHead(response, to);
+  } catch (error) {
+    // A header that a Response can have and Node cannot send. Nothing else could be sent in its place any more.
+    to.destroy();
+    await response.body?.cancel();
+    throw error;
+  }
   if (response.body === null) {
     sink.end();
     return;
@@ -17,6 +26,12 @@ export async function send(response: Response, to: ServerResponse, sink: Sink = 
   // A stream's headers go out before its first chunk; those of a whole body together with it.
   if (!response.headers.has("content-length")) sink.flushHeaders();
   await pump(response.body.getReader(), to, sink);
+}
+
+function setHead(response: Response, to: ServerResponse): void {
+  to.statusCode = response.status;
+  if (to.req.httpVersionMajor < 2) to.statusMessage = response.statusText;
+  for (const [name, value] of headersOf(response.headers)) to.setHeader(name, value);
 }
 
 /** Headers as Node takes them: one field for each cookie and each payment challenge. */

@@ -70,6 +70,8 @@ export interface RouteSettings {
   readonly maxBodyBytes: number;
   /** Largest response that is kept for replays, bytes. */
   readonly maxStoredBytes: number;
+  /** Milliseconds that a handler has to answer after its client has left. Default one minute. */
+  readonly abandonMs?: number;
   /** The page for people in a browser; undefined when there is none. */
   readonly page: ((challenges: readonly Challenge.Challenge[], refusal: RefusedError) => Response) | undefined;
 }
@@ -190,8 +192,9 @@ class Visit {
   }
 
   #paid(grant: ConstructorParameters<typeof PaidRequest>[0]["grant"], call: Call): PaidRequest {
-    const { observer, inFlight, maxStoredBytes } = this.#route;
+    const { observer, inFlight, maxStoredBytes, abandonMs } = this.#route;
     return new PaidRequest({
+      abandonMs,
       grant,
       call,
       signal: call.context.signal ?? this.#controller.signal,

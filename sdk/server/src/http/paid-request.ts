@@ -20,11 +20,14 @@ export interface PaidRequestOptions {
   readonly inFlight: InFlight;
   /** Bytes of a response that are kept for replays; a larger one is sent as it is made. */
   readonly maxStoredBytes: number;
+  /** Milliseconds that a handler has to answer after its client has left. Default one minute. */
+  readonly abandonMs?: number | undefined;
   /** The answer to an error; known refusals as they are, anything else as a 500. */
   readonly refuse: (error: unknown, during: ErrorContext["during"], retryable: boolean) => Promise<Response>;
 }
 
 const NOTHING = new Uint8Array(0);
+const ABANDON_MS = 60_000;
 
 /** Exactly one of `respond` and `fail` is to be called, once. */
 export class PaidRequest {
@@ -33,12 +36,19 @@ export class PaidRequest {
   readonly signal: AbortSignal;
   readonly #options: PaidRequestOptions;
   #answered = false;
+  #isDone = false;
+  #abandoned = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** What is being read of the handler's response. */
+  #reader: ReadableStreamDefaultReader<Uint8Array> | undefined;
 
   constructor(options: PaidRequestOptions) {
     this.#options = options;
     this.payment = options.grant.payment;
     this.signal = options.signal;
     options.inFlight.add(this, options.abort);
+    if (this.signal.aborted) this.#clientLeft();
+    else this.signal.addEventListener("abort", () => this.#clientLeft(), { once: true });
   }
 
   /**
@@ -47,6 +57,7 @@ export class PaidRequest {
    */
   async respond(response: Response): Promise<Response> {
     this.#answerOnce();
+    if (this.#abandoned) return nobody(response);
     if (response.status >= 500) return this.#undelivered(response);
     if (response.body === null) return this.#deliver(response, NOTHING);
     if (this.#options.call.context.method === "HEAD") {
@@ -56,30 +67,51 @@ export class PaidRequest {
     }
     const reader = response.body.getReader();
     if (isStreamed(response)) return this.#stream(response, [], reader);
-    const chunks: Uint8Array[] = [];
-    let length = 0;
+    let head: Head;
     try {
-      while (length <= this.#options.maxStoredBytes) {
-        const { done, value } = await reader.read();
-        if (done) return await this.#deliver(response, Buffer.concat(chunks, length));
-        chunks.push(value);
-        length += value.length;
-      }
+      head = await this.#read(reader);
     } catch (error) {
       return this.#broken(error);
     }
-    return this.#stream(response, chunks, reader);
+    return head.whole
+      ? this.#deliver(response, Buffer.concat(head.chunks))
+      : this.#stream(response, head.chunks, reader);
   }
 
   /** The handler threw: the answer to that. {RefusedError}s are answered as what they are. */
   async fail(error: unknown): Promise<Response> {
     this.#answerOnce();
-    return this.#broken(error);
+    return this.#abandoned ? nobody() : this.#broken(error);
   }
 
   #answerOnce(): void {
     if (this.#answered) throw new Error("this request has been answered already");
     this.#answered = true;
+  }
+
+  /** Everything, or as much as is kept at most. */
+  async #read(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Head> {
+    this.#reader = reader;
+    const chunks: Uint8Array[] = [];
+    for (let length = 0; length <= this.#options.maxStoredBytes; ) {
+      const { done, value } = await reader.read();
+      if (this.#abandoned) throw new Error("the client left, and the response did not end");
+      if (done) return { chunks, whole: true };
+      chunks.push(value);
+      length += value.length;
+    }
+    return { chunks, whole: false };
+  }
+
+  /** A handler may stop when its client has left, and never answer: its payment must not be held for ever. */
+  #clientLeft(): void {
+    if (this.#isDone) return;
+    this.#timer = setTimeout(() => {
+      this.#abandoned = true;
+      this.#reader?.cancel().catch(() => undefined);
+      if (!this.#answered) void this.#giveBack(503);
+    }, this.#options.abandonMs ?? ABANDON_MS);
+    this.#timer.unref();
   }
 
   async #deliver(response: Response, body: Uint8Array): Promise<Response> {
@@ -195,6 +227,20 @@ export class PaidRequest {
   }
 
   #done(): void {
+    this.#isDone = true;
+    clearTimeout(this.#timer);
     this.#options.inFlight.delete(this);
   }
+}
+
+/** What was read of a response before it was decided how it goes out. */
+interface Head {
+  readonly chunks: readonly Uint8Array[];
+  readonly whole: boolean;
+}
+
+/** For a client that is not there, after its payment was given back. */
+function nobody(response?: Response): Response {
+  response?.body?.cancel().catch(() => undefined);
+  return new Response(null, { status: 503, headers: { "Cache-Control": "no-store" } });
 }
