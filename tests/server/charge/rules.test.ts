@@ -337,6 +337,18 @@ describe("charge, what is refused before it is sent", () => {
         instructions: (honest) => [...honest.slice(0, -1), unsigned(honest.at(-1)!, Keypair.generate().publicKey)],
       }));
 
+    it("a second transfer from the payer's account that somebody else authorizes, is refused", () =>
+      attack(usdc({ splits: [{ recipient: partner.toBase58(), amount: 1n }] }), "transfer-authority", {
+        instructions: (honest) => {
+          const other = { pubkey: Keypair.generate().publicKey, isSigner: false, isWritable: false };
+          const last = honest.at(-1)!;
+          return [
+            ...honest.slice(0, -1),
+            new TransactionInstruction({ ...last, keys: [...last.keys.slice(0, 3), other] }),
+          ];
+        },
+      }));
+
     it("a second transfer that somebody else signs, is refused", async () => {
       const other = town.person();
       await attack({ splits: [{ recipient: partner.toBase58(), amount: 1n }] }, "signers-unexpected", {
