@@ -45,7 +45,7 @@ describe("a forced close", () => {
     till.trick = () => undefined;
     const [left] = await agent.closeSessions();
     expect(left).deep.include({ kind: "left", channelId: channelId() });
-    expect((left as { error: { code: string } }).error.code).equal("close-pending");
+    expect(left).nested.property("error.code", "close-pending");
 
     const started = await agent.forceClose(channelId());
     expect(started.kind).equal("waiting");

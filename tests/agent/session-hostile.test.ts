@@ -199,6 +199,19 @@ describe("a hostile seller of sessions", () => {
     expect((await agent.spending(world.mint.toBase58())).locked).equal(1_000n);
   });
 
+  it("that neither admits to an open nor lands it, does not make the agent forget that it may still land", async () => {
+    till.trick = (hit) => (hit.action === undefined ? "honest" : till.ask(hit, "channel-unknown"));
+    const agent = agentOf(world);
+    await rejected(agent.fetch(`${till.url}/x`), "open-refused");
+    const [left] = await agent.closeSessions();
+    expect(left).nested.property("error.code", "open-pending");
+    expect((await agent.spending(world.mint.toBase58())).locked).equal(1_000n);
+    world.expireBlockhashes();
+    expect((await agent.closeSessions())[0]).property("kind", "closed");
+    expect(await agent.spending(world.mint.toBase58())).deep.include({ locked: 0n, spent: 0n });
+    expect(await agent.sessions()).deep.equal([]);
+  });
+
   describe("that has a channel", () => {
     it("and takes vouchers without serving, gets no more than one price for a request", async () => {
       const agent = agentOf(world);
@@ -356,6 +369,28 @@ describe("a hostile seller of sessions", () => {
       await served(agent, till);
       expect(till.account.deposit).equal(40n);
       expect((await agent.spending(world.mint.toBase58())).locked).equal(40n);
+    });
+
+    it("and says that it closed it, and did not, does not make the agent forget its deposit", async () => {
+      const agent = agentOf(world);
+      await served(agent, till);
+      till.trick = (hit) =>
+        hit.action?.action === "close"
+          ? { status: 200, headers: till.receipt(till.account, hit.credential!.challenge.id, { refunded: 990n }) }
+          : "honest";
+      const [left] = await agent.closeSessions();
+      expect(left).nested.property("error.code", "close-pending");
+      expect((await agent.spending(world.mint.toBase58())).locked).equal(1_000n);
+      till.trick = () => "honest";
+      expect((await agent.closeSessions())[0]).deep.include({ kind: "closed", refunded: 990n });
+      expect((await agent.spending(world.mint.toBase58())).locked).equal(0n);
+    });
+
+    it("and says that it gave more back than it did, is not believed: the chain says what came back", async () => {
+      const agent = agentOf(world);
+      await served(agent, till);
+      till.forge = (receipt) => (receipt.refunded === undefined ? receipt : { ...receipt, refunded: 5_000n });
+      expect((await agent.closeSessions())[0]).deep.include({ kind: "closed", refunded: 990n });
     });
 
     it("and changes the terms of its route, is paid by the new price if that is granted", async () => {

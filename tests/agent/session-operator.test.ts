@@ -125,10 +125,10 @@ describe("sessions whose vouchers the seller signs", () => {
   it("end when the seller forgets the proof: the next request opens another channel", async () => {
     const buyer = agent();
     await served(buyer, till);
-    till.trick = (hit) =>
-      hit.action?.channelId === till.channelIds[0] && hit.action.action === "use"
-        ? till.ask(hit, "channel-closed")
-        : "honest";
+    till.trick = (hit) => {
+      const forgotten = hit.action?.action === "use" && hit.action.channelId === till.channelIds[0];
+      return forgotten ? till.ask(hit, "channel-closed") : "honest";
+    };
     expect(await served(buyer, till)).equal(2);
     expect(till.accounts.size).equal(2);
     expect((await buyer.sessions()).map(({ status }) => status).sort()).deep.equal(["closing", "open"]);

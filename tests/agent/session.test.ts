@@ -298,6 +298,16 @@ describe("sessions of the agent", () => {
     await agent.close();
   });
 
+  it("put the credential in the header that the challenge names", async () => {
+    till.header = "Payment-Authorization";
+    const agent = agentOf(world);
+    const headers = { authorization: "Bearer of the API's own" };
+    expect((await agent.fetch(`${till.url}/x`, { headers })).status).equal(200);
+    expect(till.log).deep.equal(["asked", "open", "voucher 10"]);
+    await agent.close();
+    expect(till.log.at(-1)).equal("close 10");
+  });
+
   it("sign with a key of their own where one is given, and leave the wallet's for the money", async () => {
     const { keypairSigner } = await import("@mppsol/programs");
     const key = Keypair.generate();

@@ -1,4 +1,5 @@
 // Streams that are paid for while they flow.
+import { memoryStore } from "@mppsol/agent";
 import { SseEvents } from "@mppsol/core";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
@@ -309,6 +310,23 @@ describe("streams of the agent", () => {
     expect(outcome).equal("AbortError");
     expect(till.account.accepted <= 20n).equal(true);
     await agent.close();
+  });
+
+  it("that go on when the agent is closed get no more vouchers", async () => {
+    till.work = till.streams(10);
+    const store = memoryStore();
+    const agent = agentOf(world, { store });
+    const reader = (await agent.fetch(`${till.url}/stream`)).body!.getReader();
+    await reader.read();
+    await agent.close({ keepSessions: true });
+    const kept = await store.get((await store.keys("session/"))[0]!);
+    const outcome = await reader.read().then(
+      () => "read",
+      ({ code }: { code: string }) => code,
+    );
+    expect(outcome).equal("agent-closed");
+    expect(till.account.accepted).equal(10n);
+    expect(await store.get((await store.keys("session/"))[0]!)).equal(kept);
   });
 
   describe("where the seller signs", () => {

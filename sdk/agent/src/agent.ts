@@ -189,7 +189,7 @@ export function createAgent(options: AgentOptions): Agent {
           if (outcome.kind === "left") warn(`channel ${outcome.channelId} is not closed: ${outcome.error.message}`);
         }
       }
-      await sessions.flush();
+      await sessions.stop();
       await gate.close();
     },
   };

@@ -77,6 +77,8 @@ export class SessionTill {
   readonly world: SessionWorld;
   selling: Selling;
   secret = "the till's secret, which has 32 bytes or more";
+  /** Where credentials are asked for, when not in `Authorization`. */
+  header: "Payment-Authorization" | undefined;
   /** Asked first, before the credential is looked at. */
   trick: Trick = () => "honest";
   /** Changes the receipt of an answer. */
@@ -184,6 +186,7 @@ export class SessionTill {
     return Challenge.issue(
       {
         ...{ realm: "the till", method: "solana", intent: "session", ...digest },
+        ...(this.header === undefined ? {} : { header: this.header }),
         request: SessionRequest.toJson(await this.request(more)),
         expires: new Date(Date.now() + 60_000).toISOString(),
       },

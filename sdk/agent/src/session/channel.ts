@@ -1,4 +1,5 @@
 // One channel in memory: its record, and the order in which changes of it are kept.
+import { AgentClosedError } from "../errors.js";
 import type { AgentStore } from "../store.js";
 import { SessionError } from "./errors.js";
 import { type ChannelRecord, serialize } from "./record.js";
@@ -6,13 +7,18 @@ import { type Claim, learn } from "./watermark.js";
 
 export const KEY_PREFIX = "session/";
 
+/** Milliseconds until a note is kept when nothing else is. */
+const NOTE_MS = 20;
+
 export class Channel {
   readonly #store: AgentStore;
   #record: ChannelRecord;
   /** The last write, or what comes before the next. */
   #writes: Promise<void> = Promise.resolve();
-  #behind = false;
+  /** Set while something noted is not kept yet. */
+  #behind: NodeJS.Timeout | undefined;
   #gone = false;
+  #stopped = false;
   /** Streams that are paid by it now: their receipts come in any order. */
   streams = 0;
   /** Payments under way, and how many there were in all. */
@@ -53,17 +59,12 @@ export class Channel {
   }
 
   /**
-   * Makes changes whose loss would cost nothing but a round trip (what a server acknowledged), and keeps them soon. The
-   * next `persist` keeps them too, and says when it cannot.
+   * Makes changes whose loss would cost nothing but a round trip (what a server acknowledged), and keeps them soon. Where
+   * one request follows another, the next `persist` does.
    */
   note(changes: Partial<ChannelRecord>, drop: readonly Droppable[] = []): void {
     this.#record = changed(this.#record, changes, drop);
-    if (this.#behind) return;
-    this.#behind = true;
-    this.#enqueue(async () => {
-      this.#behind = false;
-      await this.#write(this.#record);
-    }).catch(() => {});
+    this.#behind ??= setTimeout(() => this.flush(), NOTE_MS);
   }
 
   /** Forgets the channel for good. Its address never comes back. */
@@ -72,9 +73,17 @@ export class Channel {
     return this.#enqueue(() => this.#store.delete(KEY_PREFIX + this.id));
   }
 
-  /** Resolves once everything that was noted is kept. */
+  /** Resolves once everything that was noted is kept, or could not be: then the next `persist` says why. */
   async flush(): Promise<void> {
+    if (this.#behind !== undefined) this.#enqueue(() => this.#write(this.#record)).catch(() => {});
     await this.#writes;
+  }
+
+  /** As `flush`; after it nothing is kept, and so nothing is signed, any more. */
+  async stop(): Promise<void> {
+    await this.flush();
+    this.#stopped = true;
+    clearTimeout(this.#behind);
   }
 
   /**
@@ -104,6 +113,9 @@ export class Channel {
   }
 
   async #write(record: ChannelRecord): Promise<void> {
+    if (this.#stopped) throw new AgentClosedError();
+    clearTimeout(this.#behind);
+    this.#behind = undefined;
     if (!this.#gone) await this.#store.put(KEY_PREFIX + this.id, serialize(record));
   }
 

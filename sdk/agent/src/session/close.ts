@@ -28,6 +28,9 @@ export interface Closed {
 export async function close(desk: Desk, channel: Channel, errand: Errand): Promise<Closed> {
   const over = await settledAlready(desk, channel);
   if (over !== undefined) return over;
+  if (channel.record.status === "opening" && (await stateOf(desk, channel)) === undefined) {
+    throw new SessionError("open-pending", channel.id, "its open may still land; try again in a minute");
+  }
   await channel.persist({ status: "closing" });
   desk.context.progress({ step: "closing", channelId: channel.id });
   const answer = await ask(desk, channel, errand);
@@ -35,8 +38,8 @@ export async function close(desk: Desk, channel: Channel, errand: Errand): Promi
     const receipt = sessionReceipt(answer.receipt);
     return await seen(desk, channel, receipt?.channelId === channel.id ? receipt : undefined);
   }
-  const state = await stateOf(desk, channel);
-  if (isSettled(state)) return finish(desk, channel, {});
+  const anyway = await settledAlready(desk, channel);
+  if (anyway !== undefined) return anyway;
   if (answer.kind === "refused") throw refused(channel, answer);
   throw new SessionError("close-pending", channel.id, `whether it was closed is not known: ${answer.reason}`);
 }

@@ -53,8 +53,8 @@ export interface SessionPayer extends Payer {
     channelId: string,
     options?: { readonly wait?: boolean; readonly signal?: AbortSignal },
   ): Promise<ForcedClose>;
-  /** Resolves once everything that was learned is in the store. */
-  flush(): Promise<void>;
+  /** Resolves once everything that was learned is in the store. From then on nothing is signed. */
+  stop(): Promise<void>;
 }
 
 /**
@@ -147,8 +147,8 @@ class Sessions implements SessionPayer, Till {
     return result;
   }
 
-  async flush(): Promise<void> {
-    await Promise.all(this.#book.channels.map((channel) => channel.flush()));
+  async stop(): Promise<void> {
+    await Promise.all(this.#book.channels.map((channel) => channel.stop()));
   }
 
   // ---- what payments ask for (Till); the payment still has its turn
