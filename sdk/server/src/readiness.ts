@@ -8,22 +8,22 @@ export interface Task {
   stop(): Promise<void>;
 }
 
-/** Milliseconds between attempts, when nobody asks. */
-const RETRY_MS = 5_000;
-
 /** Runs checks until they have passed once; then starts the tasks. */
 export class Readiness {
   readonly #check: () => Promise<void>;
   readonly #onError: (error: unknown) => void;
+  readonly #retryMs: number;
   readonly #tasks: Task[] = [];
   #checking: Promise<void> | undefined;
   #isReady = false;
   #isStopped = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(check: () => Promise<void>, onError: (error: unknown) => void) {
+  /** @param retryMs milliseconds between attempts, when nobody asks. */
+  constructor(check: () => Promise<void>, onError: (error: unknown) => void, retryMs = 5_000) {
     this.#check = check;
     this.#onError = onError;
+    this.#retryMs = retryMs;
   }
 
   /** Resolves when the checks have passed. Rejects with what fails; the next call tries again. */
@@ -61,7 +61,7 @@ export class Readiness {
     this.#timer = setTimeout(() => {
       this.ready().catch((error: unknown) => {
         this.#onError(error);
-        if (!this.#isStopped) this.#attempt(RETRY_MS);
+        if (!this.#isStopped) this.#attempt(this.#retryMs);
       });
     }, delayMs);
     this.#timer.unref();

@@ -10,6 +10,7 @@ import {
   type Price,
   SessionConfigError,
 } from "../../../sdk/server/src/index.ts";
+import { money } from "../../../sdk/server/src/money.ts";
 import { FakeCharge, payFor, SECRET } from "./fakes.ts";
 
 const RPC = "http://127.0.0.1:1";
@@ -214,5 +215,23 @@ describe("a price", () => {
 
   it("as a string is refused for a mint whose decimals nobody said", () => {
     expect(refused(() => of("1", MINT))).to.equal("price");
+  });
+});
+
+describe("an amount, as people read it", () => {
+  it("has the asset's name and no needless zeros; what has no name keeps base units and mint", () => {
+    const usdc = "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v";
+    expect([money(10_000n, usdc), money(1n, usdc), money(5_000_000n, usdc)]).to.deep.equal([
+      "0.01 USDC",
+      "0.000001 USDC",
+      "5 USDC",
+    ]);
+    expect([money(1n, "sol"), money(1_500_000_000n, "sol")]).to.deep.equal(["0.000000001 SOL", "1.5 SOL"]);
+    expect([money(7n, MINT), money(7n, MINT, 0), money(1_234n, MINT, 3)]).to.deep.equal([
+      `7 base units of ${MINT}`,
+      `7 ${MINT}`,
+      `1.234 ${MINT}`,
+    ]);
+    expect(money(2n ** 64n - 1n, usdc)).to.equal("18446744073709.551615 USDC");
   });
 });

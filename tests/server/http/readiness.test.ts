@@ -1,0 +1,100 @@
+// What must hold before anything is sold, and what starts once it does.
+import { expect } from "chai";
+import { Readiness, type Task, whenReady } from "../../../sdk/server/src/readiness.ts";
+import { until } from "../adapters/scenarios.ts";
+import { FakeCharge } from "./fakes.ts";
+
+class Counted implements Task {
+  started = 0;
+  stopped = 0;
+
+  start(): void {
+    this.started++;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped++;
+  }
+}
+
+describe("readiness", () => {
+  it("checks once for many who ask at the same time, and never again once it has passed", async () => {
+    let checks = 0;
+    const readiness = new Readiness(async () => {
+      checks++;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }, expect.fail);
+    await Promise.all(Array.from({ length: 10 }, () => readiness.ready()));
+    await readiness.ready();
+    expect(checks).to.equal(1);
+  });
+
+  it("rejects with what fails, for everybody who waits, and tries again for the next", async () => {
+    const failures = [new Error("first"), new Error("second")];
+    const readiness = new Readiness(async () => {
+      const failure = failures.shift();
+      if (failure !== undefined) throw failure;
+    }, expect.fail);
+    const message = () =>
+      readiness.ready().then(
+        () => "ready",
+        (error: Error) => error.message,
+      );
+    expect(await Promise.all([message(), message()])).to.deep.equal(["first", "first"]);
+    expect([await message(), await message()]).to.deep.equal(["second", "ready"]);
+  });
+
+  it("starts tasks only when the checks have passed, without anybody asking, and each once", async () => {
+    let failing = 2;
+    const errors: unknown[] = [];
+    const readiness = new Readiness(
+      async () => {
+        if (failing-- > 0) throw new Error("not yet");
+      },
+      (error) => errors.push(error),
+      1,
+    );
+    const [first, second] = [new Counted(), new Counted()];
+    readiness.run(first);
+    readiness.run(second);
+    await until(() => first.started === 1);
+    expect([errors.length, second.started]).to.deep.equal([2, 1]);
+    const late = new Counted();
+    readiness.run(late);
+    await readiness.ready();
+    expect([first.started, late.started]).to.deep.equal([1, 1]);
+    await readiness.stop();
+    expect([first.stopped, second.stopped, late.stopped]).to.deep.equal([1, 1, 1]);
+  });
+
+  it("starts nothing any more once it was stopped", async () => {
+    let pass: () => void = () => undefined;
+    const readiness = new Readiness(() => new Promise((resolve) => (pass = resolve)), expect.fail, 1);
+    const task = new Counted();
+    readiness.run(task);
+    const ready = readiness.ready();
+    const stopped = readiness.stop();
+    pass();
+    await Promise.all([ready, stopped]);
+    expect(task.started).to.equal(0);
+  });
+
+  it("keeps a way to pay from offering and from taking anything before", async () => {
+    const charge = new FakeCharge();
+    let refuse = true;
+    const intent = whenReady(charge, async () => {
+      if (refuse) throw new Error("not ready");
+    });
+    const failed = (promise: Promise<unknown>) =>
+      promise.then(
+        () => false,
+        () => true,
+      );
+    expect(await failed(intent.offer({} as never))).to.equal(true);
+    expect(await failed(intent.match({} as never, {} as never))).to.equal(true);
+    expect(charge.contexts).to.have.length(0);
+    refuse = false;
+    expect(await failed(intent.offer({} as never))).to.equal(false);
+    expect([intent.method, intent.intent]).to.deep.equal(["solana", "charge"]);
+  });
+});
