@@ -6,6 +6,7 @@ import type { ChannelState } from "../stores/Store.js";
 import { NotYetError } from "./Closer.js";
 import { asChannel } from "./channelAccount.js";
 import { cashable } from "./closePlan.js";
+import { defined } from "./defined.js";
 import type { Settings } from "./options.js";
 
 export class Cashier {
@@ -38,12 +39,12 @@ export class Cashier {
     }
     const { fate, broadcast } = await submit(
       rpc,
-      {
+      defined({
         instructions: await session.debit({ programId, voucher }),
         feePayer,
         persist: async () => {},
-        ...(computeUnitPrice === undefined ? {} : { computeUnitPrice }),
-      },
+        computeUnitPrice,
+      }),
       landing,
     );
     if (fate.kind !== "landed" || fate.err !== null) return;

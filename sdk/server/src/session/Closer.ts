@@ -9,6 +9,7 @@ import type { ChannelState, Charge } from "../stores/Store.js";
 import { asChannel } from "./channelAccount.js";
 import { type Action, type Owner, planClose, type Step, type View } from "./closePlan.js";
 import type { Debits } from "./Debits.js";
+import { defined } from "./defined.js";
 import type { CloseReason } from "./events.js";
 import { follow, isUndecided, note, recordOf } from "./journal.js";
 import type { Settings } from "./options.js";
@@ -109,8 +110,18 @@ export class Closer {
   }
 
   async #plan(channel: ChannelState): Promise<Step> {
+    const { store, now } = this.#settings;
+    const { channelId, openSlot, settledOnChain, escrowed } = channel;
     const highest = await this.#debits.finalVoucher(channel);
-    return planClose(await this.#look(channel), { openSlot: channel.openSlot, highest }, this.#settings);
+    const view = await this.#look(channel);
+    if (view.found.kind === "channel") {
+      // What the last transaction takes off the chain must be known before.
+      const { settled, deposit } = view.found.channel;
+      if (settled > settledOnChain || deposit > escrowed) {
+        await store.channels.observe(channelId, { settledOnChain: settled, escrowed: deposit }, now());
+      }
+    }
+    return planClose(view, { openSlot, highest }, this.#settings);
   }
 
   async #look(channel: ChannelState): Promise<View> {
@@ -161,15 +172,14 @@ export class Closer {
       if (!claim.claimed) throw new TakenError();
       record = claim.charge;
     };
-    const { fate } = await submit(
-      rpc,
-      { instructions, feePayer, signers, persist, ...(computeUnitPrice === undefined ? {} : { computeUnitPrice }) },
-      { ...landing, ...options },
-    );
+    const { fate } = await submit(rpc, defined({ instructions, feePayer, signers, persist, computeUnitPrice }), {
+      ...landing,
+      ...options,
+    });
     if (record !== undefined) await note(record, fate, this.#settings);
   }
 
-  #recordOf({ channelId, payer, payee, mint, escrowed }: ChannelState, broadcast: Broadcast, step: Send) {
+  #recordOf({ channelId, payer, payee, mint }: ChannelState, broadcast: Broadcast, step: Send) {
     const kind = step.actions.some((action) => action === "close" || action === "seal") ? "close" : "payout";
     return recordOf(broadcast, {
       key: `${kind}:${broadcast.signature}`,
@@ -178,7 +188,7 @@ export class Closer {
       payer,
       recipient: payee,
       currency: mint,
-      amount: step.voucher?.voucher.cumulativeAmount ?? escrowed,
+      amount: step.settled,
       sponsored: 0n,
     });
   }
@@ -215,7 +225,7 @@ export class Closer {
   ): Promise<TransactionInstruction[]> {
     const { programId, treasury, payee } = this.#settings;
     const channel = new PublicKey(row.channelId);
-    const carried = voucher === undefined ? {} : { voucher };
+    const carried = defined({ voucher });
     switch (action) {
       case "cash":
         return session.debit({ programId, voucher: voucher as SignedVoucher.SignedVoucher });
@@ -246,32 +256,42 @@ export class Closer {
     }
   }
 
-  async #done(
-    channel: ChannelState,
-    step: Exclude<Step, { readonly kind: "send" | "wait" }>,
-    reason: CloseReason,
-  ): Promise<Closed> {
+  async #done(channel: ChannelState, step: End, reason: CloseReason): Promise<Closed> {
     const { store, now, onEvent } = this.#settings;
-    const { channelId, accepted, settledOnChain } = channel;
-    const settled = step.settled ?? settledOnChain;
-    const signature = (await store.charges.byChallenge(recordId("close", channelId)))?.signature;
-    const refunded = step.kind === "done" && step.refunded !== undefined ? { refunded: step.refunded } : {};
-    const outcome = { ...refunded, ...(signature === undefined ? {} : { closeSignature: signature }) };
-    await store.channels.finishClose(channelId, { settledOnChain: settled, ...outcome }, now());
-    if (step.kind === "done" && step.gone) await store.channels.observe(channelId, { reclaimed: true }, now());
-    const owed = channel.voucherSigner === "client" ? accepted : channel.spent;
-    if (owed > settled) onEvent({ type: "lost", channelId, amount: owed - settled });
+    const { channelId } = channel;
+    const ours = await this.#ourSettlement(channelId);
+    const signature = ours?.signature;
+    const { settled, refunded } = step.kind === "gone" ? lastSeen(channel, ours) : { refunded: undefined, ...step };
+    const outcome = defined({ settledOnChain: settled, closeSignature: signature, refunded });
+    await store.channels.finishClose(channelId, outcome, now());
+    if (step.kind === "gone") await store.channels.observe(channelId, { reclaimed: true }, now());
+    const owed = channel.voucherSigner === "client" ? channel.accepted : channel.spent;
+    const isKnown = step.kind !== "gone" || ours !== undefined;
+    if (owed > settled && isKnown) onEvent({ type: "lost", channelId, amount: owed - settled });
     if (step.kind === "held") onEvent({ type: "payout-held", channelId, owner: step.owner });
-    onEvent({
-      type: "closed",
-      channelId,
-      reason,
-      settled,
-      ...refunded,
-      ...(signature === undefined ? {} : { signature }),
-    });
+    onEvent(defined({ type: "closed", channelId, reason, settled, signature, refunded } as const));
     return { kind: "closed", channel: (await store.channels.get(channelId)) ?? channel };
   }
+
+  /** The transaction of ours that ended the channel: what it settled at, and its signature. */
+  async #ourSettlement(channelId: string): Promise<Charge | undefined> {
+    const { charges } = this.#settings.store;
+    const close = await charges.byChallenge(recordId("close", channelId));
+    return close ?? charges.byChallenge(recordId("payout", channelId));
+  }
+}
+
+/** How a close ends. */
+type End = Exclude<Step, { readonly kind: "send" | "wait" }>;
+
+/** What is known of a channel that has vanished: what our own transaction did, or else what was seen before it. */
+function lastSeen(
+  { settledOnChain, escrowed }: ChannelState,
+  ours: Charge | undefined,
+): { readonly settled: bigint; readonly refunded: bigint | undefined } {
+  if (ours === undefined) return { settled: settledOnChain, refunded: undefined };
+  const settled = ours.amount > settledOnChain ? ours.amount : settledOnChain;
+  return { settled, refunded: escrowed - settled };
 }
 
 const CLOCK = SYSVAR_CLOCK_PUBKEY.toBase58();

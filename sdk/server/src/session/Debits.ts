@@ -2,6 +2,7 @@
 import { Integer, RefusedError, SignedVoucher } from "@mppsol/core";
 import { StoreConflictError } from "../stores/errors.js";
 import type { Balance, ChannelState, NewDelivery, SpendResult } from "../stores/Store.js";
+import { defined } from "./defined.js";
 import type { Settings } from "./options.js";
 
 export interface Movement {
@@ -31,9 +32,7 @@ export class Debits {
     const { channel, voucher } = movement;
     if (channel.voucherSigner === "operator") return this.#inTurn(channel.channelId, () => this.#signAndMove(movement));
     const { minVoucherDelta: minDelta } = this.#settings;
-    return this.#spend(movement, {
-      ...(voucher === undefined ? {} : { voucher, ...(minDelta === undefined ? {} : { minDelta }) }),
-    });
+    return this.#spend(movement, voucher === undefined ? {} : defined({ voucher, minDelta }));
   }
 
   /** Ends a reservation at what the work came to. Throws {StoreError}. */
@@ -92,14 +91,10 @@ export class Debits {
     signed: Pick<Parameters<Settings["store"]["channels"]["spend"]>[0], "voucher" | "expectedAccepted" | "minDelta">,
   ): Promise<SpendResult> {
     const { store, now } = this.#settings;
+    const { channelId } = channel;
     return store.channels.spend({
-      channelId: channel.channelId,
-      cost,
-      ...(reserve === undefined ? {} : { reserve }),
-      ...(delivery === undefined ? {} : { delivery }),
-      ...(continues === undefined ? {} : { continues }),
+      ...defined({ channelId, cost, reserve, delivery, continues, now: now() }),
       ...signed,
-      now: now(),
     });
   }
 

@@ -4,6 +4,7 @@ import { RefusedError, type SignedVoucher } from "@mppsol/core";
 import type { Redemption, RequestContext } from "../intent.js";
 import type { Balance, ChannelState, Delivery, NewDelivery } from "../stores/Store.js";
 import type { Debits } from "./Debits.js";
+import { defined } from "./defined.js";
 import type { Settings } from "./options.js";
 import { type Cost, costOf, type Price } from "./price.js";
 import { receiptOf } from "./receipt.js";
@@ -39,13 +40,9 @@ export class Deliveries {
     const { channel, voucher, price, context } = paying;
     const cost = await costOf(price, context);
     const delivery = this.#delivery(channel.channelId, context);
-    const result = await this.#debits.move({
-      channel,
-      cost: cost.debit,
-      reserve: cost.reserve,
-      delivery,
-      ...(voucher === undefined ? {} : { voucher }),
-    });
+    const result = await this.#debits.move(
+      defined({ channel, cost: cost.debit, reserve: cost.reserve, delivery, voucher }),
+    );
     if (result.ok) return this.#grant(paying, delivery, result.balance, { ...cost, prepaid: 0n, settled: 0n });
     if (result.refusal !== "replay") throw refusedSpend(result, channel, cost.debit + cost.reserve);
     return this.#again(paying, cost, result.delivery, result.balance);

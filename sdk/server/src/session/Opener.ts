@@ -6,6 +6,7 @@ import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { difference, findChannel } from "./channelAccount.js";
 import { type Challenged, type CheckedOpen, checkOpen, checkSlot } from "./checkOpen.js";
+import { defined } from "./defined.js";
 import { beforeTaking, failureName, follow, type Outcome, recordOf } from "./journal.js";
 import type { Settings } from "./options.js";
 
@@ -133,7 +134,7 @@ export class Opener {
       case "confirmed": {
         const { signature } = outcome.record;
         if (channel === undefined) throw new RefusedError("open-state");
-        return { kind: "open", channel, ...(signature === undefined ? {} : { signature }) };
+        return defined({ kind: "open", channel, signature } as const);
       }
     }
   }
@@ -163,7 +164,7 @@ export class Opener {
     if (row === undefined) throw new RefusedError("channel-unknown");
     if (row.status !== "open") throw new RefusedError("channel-closed");
     if (row.escrowed > 0n) return row;
-    const found = await beforeTaking(() => findChannel(rpc, row, slot === undefined ? {} : { minContextSlot: slot }));
+    const found = await beforeTaking(() => findChannel(rpc, row, defined({ minContextSlot: slot })));
     // It has landed, so this node has not come so far, or the channel is over already.
     if (found.kind === "absent") throw new RefusedError("unavailable");
     if (found.kind === "foreign") throw new RefusedError("open-state", `The account is no channel: ${found.problem}.`);
@@ -177,8 +178,7 @@ export class Opener {
     if (channel.status !== "open") throw new RefusedError("open-state", `The channel is ${channel.status}.`);
     const active = await store.channels.topup(channelId, channel.deposit, now());
     if (active === undefined) throw new RefusedError("channel-unknown");
-    const event = { type: "opened", channelId, payer: row.payer, deposit: channel.deposit } as const;
-    onEvent({ ...event, ...(signature === undefined ? {} : { signature }) });
+    onEvent(defined({ type: "opened", channelId, payer: row.payer, deposit: channel.deposit, signature } as const));
     return active;
   }
 

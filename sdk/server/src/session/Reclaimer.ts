@@ -7,6 +7,7 @@ import type { ChannelState } from "../stores/Store.js";
 import type { Closer } from "./Closer.js";
 import { asChannel, type Found } from "./channelAccount.js";
 import { canBeGone } from "./closePlan.js";
+import { defined } from "./defined.js";
 import type { Settings } from "./options.js";
 
 /** Channels looked at in one request, besides the clock. */
@@ -84,8 +85,8 @@ export class Reclaimer {
         session.reclaim({ programId, channel: new PublicKey(channelId), rentPayer: new PublicKey(rentPayer) }),
       ),
     );
-    const price = computeUnitPrice === undefined ? {} : { computeUnitPrice };
-    const submission = { instructions: instructions.flat(), feePayer, persist: async () => {}, ...price };
+    const persist = async () => {};
+    const submission = defined({ instructions: instructions.flat(), feePayer, persist, computeUnitPrice });
     const { fate, broadcast } = await submit(rpc, submission, landing);
     if (fate.kind !== "landed" || fate.err !== null) return;
     for (const channel of channels) await this.#gone(channel, broadcast.signature);
@@ -94,7 +95,7 @@ export class Reclaimer {
   async #gone({ channelId }: ChannelState, signature?: string): Promise<void> {
     const { store, now, onEvent } = this.#settings;
     await store.channels.observe(channelId, { reclaimed: true }, now());
-    onEvent({ type: "reclaimed", channelId, ...(signature === undefined ? {} : { signature }) });
+    onEvent(defined({ type: "reclaimed", channelId, signature } as const));
   }
 }
 

@@ -4,6 +4,7 @@ import type { Grant, Payment } from "../intent.js";
 import type { Balance, StoredResponse } from "../stores/Store.js";
 import type { Debits } from "./Debits.js";
 import type { Paid, Paying } from "./Deliveries.js";
+import { defined } from "./defined.js";
 import type { Settings } from "./options.js";
 import { receiptOf } from "./receipt.js";
 import { SessionMeter } from "./SessionMeter.js";
@@ -78,9 +79,9 @@ export class SessionGrant implements Grant {
     // Nobody can ask for it again without a key.
     if (context.idempotencyKey === undefined) await store.deliveries.abandon(channel.channelId, key);
     else {
-      const kept =
-        body === undefined || body.length > MAX_STORED_BYTES ? undefined : Buffer.from(body).toString("base64");
-      const stored: StoredResponse = { status, headers, ...(kept === undefined ? {} : { body: kept }) };
+      const fits = body !== undefined && body.length <= MAX_STORED_BYTES;
+      const kept = fits ? Buffer.from(body).toString("base64") : undefined;
+      const stored: StoredResponse = defined({ status, headers, body: kept });
       await store.deliveries.finish(channel.channelId, key, stored, now());
     }
     return this.#meter.receipt();

@@ -9,6 +9,7 @@ import { Closer } from "./Closer.js";
 import type { Challenged } from "./checkOpen.js";
 import { Debits } from "./Debits.js";
 import { Deliveries } from "./Deliveries.js";
+import { defined } from "./defined.js";
 import { Opener } from "./Opener.js";
 import { complete, type SessionOptions, type Settings } from "./options.js";
 import { checkProof } from "./proofCheck.js";
@@ -180,6 +181,6 @@ export class SessionServer {
   }
 
   #answer(channel: ChannelState, challenged: Challenged, signature?: string): Answer {
-    return answer(channel, challenged, this.settings.now(), signature === undefined ? {} : { signature });
+    return answer(channel, challenged, this.settings.now(), defined({ signature }));
   }
 }

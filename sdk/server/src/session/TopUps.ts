@@ -6,6 +6,7 @@ import { PublicKey } from "@solana/web3.js";
 import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { difference, findChannel } from "./channelAccount.js";
+import { defined } from "./defined.js";
 import { beforeTaking, failureName, follow, recordOf } from "./journal.js";
 import type { Settings } from "./options.js";
 import { type ClientTransaction, checkWritable, onlyCall, readTransaction } from "./transaction.js";
@@ -139,7 +140,7 @@ export class TopUps {
     landed: { readonly least: bigint; readonly slot: bigint | undefined },
   ): Promise<ToppedUp> {
     const { store, rpc, now, onEvent } = this.#settings;
-    const options = landed.slot === undefined ? {} : { minContextSlot: landed.slot };
+    const options = defined({ minContextSlot: landed.slot });
     const found = await beforeTaking(() => findChannel(rpc, { channelId, ...channel }, options));
     if (found.kind === "absent") throw new RefusedError("channel-closed");
     if (found.kind === "foreign") throw new RefusedError("topup-state", `The account is no channel: ${found.problem}.`);

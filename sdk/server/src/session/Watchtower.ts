@@ -8,6 +8,7 @@ import { Backoff } from "./Backoff.js";
 import { Cashier } from "./Cashier.js";
 import { asChannel, type Found } from "./channelAccount.js";
 import { canBeGone } from "./closePlan.js";
+import { defined } from "./defined.js";
 import type { CloseReason } from "./events.js";
 import type { SessionOptions } from "./options.js";
 import { Reclaimer } from "./Reclaimer.js";
@@ -205,7 +206,7 @@ class Rounds implements Watchtower {
   async #work(): Promise<void> {
     const { store, now } = this.#server.settings;
     const { threshold, stuckMs = 30_000 } = this.#options;
-    const options = { limit: LEASED, leaseMs: LEASE_MS, stuckMs, ...(threshold === undefined ? {} : { threshold }) };
+    const options = defined({ limit: LEASED, leaseMs: LEASE_MS, stuckMs, threshold });
     while (!this.#stopping) {
       const due = await store.channels.lease(this.#owner, { ...options, now: now() });
       if (due.length === 0) return;
@@ -284,7 +285,7 @@ class Rounds implements Watchtower {
   }
 
   #report(during: string, error: unknown, channelId?: string): void {
-    this.#server.settings.onEvent({ type: "error", during, error, ...(channelId === undefined ? {} : { channelId }) });
+    this.#server.settings.onEvent({ ...defined({ type: "error", during, channelId } as const), error });
   }
 
   /** A few at a time, in order. */

@@ -3,6 +3,7 @@ import type { JsonObject } from "@mppsol/core";
 import type { Redemption } from "../intent.js";
 import type { ChannelState } from "../stores/Store.js";
 import type { Challenged } from "./checkOpen.js";
+import { defined } from "./defined.js";
 import { RETRY_AFTER_SECONDS } from "./journal.js";
 import { receiptOf } from "./receipt.js";
 
@@ -24,12 +25,8 @@ export function answer(channel: ChannelState, { id }: Challenged, now: number, m
 /** The channel is closed. `spent` of its receipt is what was settled. */
 export function closedAnswer(channel: ChannelState, { id }: Challenged, now: number): Answer {
   const { channelId, closeSignature: txHash, refunded, settledOnChain } = channel;
-  const outcome = { ...(txHash === undefined ? {} : { txHash }), ...(refunded === undefined ? {} : { refunded }) };
-  const body = {
-    channelId,
-    ...(txHash === undefined ? {} : { signature: txHash }),
-    ...(refunded === undefined ? {} : { refunded: String(refunded) }),
-  };
+  const outcome = defined({ txHash, refunded });
+  const body = defined({ channelId, signature: txHash, refunded: refunded?.toString() });
   return {
     kind: "answer",
     status: 200,

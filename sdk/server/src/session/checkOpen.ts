@@ -13,6 +13,7 @@ import { channelAddress, escrowAddress, OPEN_SLOT_WINDOW, session, tokenAddress 
 import { PublicKey } from "@solana/web3.js";
 import { verifySignature } from "../chain/index.js";
 import type { NewChannel } from "../stores/Store.js";
+import { defined } from "./defined.js";
 import type { Settings } from "./options.js";
 import { type Call, type ClientTransaction, checkWritable, onlyCall, readTransaction } from "./transaction.js";
 
@@ -88,7 +89,7 @@ export async function checkOpen(
       distributionSplits: settings.distributionSplits,
       voucherSigner: request.voucherSigner,
       challengeId: challenged.id,
-      ...(open.authentication === undefined ? {} : { proofSignature: open.authentication.signature }),
+      ...defined({ proofSignature: open.authentication?.signature }),
       escrowed: 0n,
       idleTimeoutSeconds,
     },

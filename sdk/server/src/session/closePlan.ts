@@ -3,6 +3,7 @@
 import type { SignedVoucher } from "@mppsol/core";
 import { OPEN_SLOT_WINDOW } from "@mppsol/programs";
 import type { Found, OnChain } from "./channelAccount.js";
+import { defined } from "./defined.js";
 import type { MissingPayerAccount } from "./options.js";
 import type { Payable } from "./tokenAccounts.js";
 
@@ -23,8 +24,10 @@ export interface Policy {
 }
 
 export type Step =
-  /** Nothing is left to do but the rent. */
-  | { readonly kind: "done"; readonly settled?: bigint; readonly refunded?: bigint; readonly gone: boolean }
+  /** Everybody is paid; nothing is left to do but the rent. */
+  | { readonly kind: "done"; readonly settled: bigint; readonly refunded: bigint }
+  /** The account is gone, its rent taken back: the chain says nothing about it any more. */
+  | { readonly kind: "gone" }
   /** The node has not come as far as the channel's beginning: nothing can be concluded. */
   | { readonly kind: "wait" }
   /** Sealed: the earnings are paid or safe; the payout waits for an account of `owner` that can be paid. */
@@ -35,6 +38,8 @@ export type Step =
       readonly create: readonly Owner[];
       /** In this order, in one transaction if it fits. */
       readonly actions: readonly Action[];
+      /** Base units that are settled once it is done. */
+      readonly settled: bigint;
       readonly voucher?: SignedVoucher.SignedVoucher;
     };
 
@@ -72,40 +77,30 @@ export function planClose(
 ): Step {
   if (view.found.kind === "foreign") return { kind: "wait" };
   if (view.found.kind === "absent") {
-    return canBeGone(openSlot, view.slot) ? { kind: "done", gone: true } : { kind: "wait" };
+    return { kind: canBeGone(openSlot, view.slot) ? "gone" : "wait" };
   }
   const { channel } = view.found;
   const { status, settled, deposit, closureStartedAt, gracePeriod } = channel;
-  if (status === "distributed") {
-    return { kind: "done", settled, refunded: deposit - settled, gone: false };
-  }
+  if (status === "distributed") return { kind: "done", settled, refunded: deposit - settled };
   const inGrace = view.chainTime < closureStartedAt + BigInt(gracePeriod);
   const ends = status === "open" || (status === "closing" && inGrace);
   const voucher = ends ? cashable(highest, channel, view.chainTime) : undefined;
-  const carried = voucher === undefined ? {} : { voucher };
   const final = voucher?.voucher.cumulativeAmount ?? settled;
+  const carried = defined({ settled: final, voucher });
   const refund = channel.payerWithdrawnAt === 0n ? deposit - final : 0n;
   const held = blocked(view, channel, { final, refund }, policy);
   const seal: Action[] = status === "sealed" ? [] : [ends ? "close" : "seal"];
   if (held === undefined) {
-    return {
-      kind: "send",
-      create: missing(view, channel, { final, refund }, policy),
-      actions: [...seal, "payout"],
-      ...carried,
-    };
+    const create = missing(view, channel, { final, refund }, policy);
+    return { kind: "send", create, actions: [...seal, "payout"], ...carried };
   }
   if (status === "sealed") return { kind: "held", settled, owner: held };
   // The payer's refund must wait, the earnings need not: they are paid while the channel is still open.
   const earned = final > channel.payoutWatermark && status === "open" && held === channel.payer.toBase58();
   if (!earned) return { kind: "send", create: [], actions: seal, ...carried };
   const cash: Action[] = voucher === undefined ? [] : ["cash"];
-  return {
-    kind: "send",
-    create: missing(view, channel, { final, refund: 0n }, policy),
-    actions: [...cash, "payout", "close"],
-    ...carried,
-  };
+  const create = missing(view, channel, { final, refund: 0n }, policy);
+  return { kind: "send", create, actions: [...cash, "payout", "close"], ...carried };
 }
 
 interface Due {

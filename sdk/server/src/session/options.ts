@@ -18,6 +18,7 @@ import {
   verifySignature,
 } from "../chain/index.js";
 import type { Store } from "../stores/Store.js";
+import { defined } from "./defined.js";
 import { SessionConfigError } from "./errors.js";
 import type { SessionEvent } from "./events.js";
 
@@ -175,7 +176,7 @@ export function complete(options: SessionOptions): Settings {
     verifier: { verify: (signed) => SignedVoucher.verify(signed, verifySignature) },
     now: Date.now,
     onEvent: () => {},
-    ...defined(options),
+    ...(defined(options) as SessionOptions),
     gracePeriodSeconds,
     settleMarginSeconds,
     idleTimeoutSeconds: options.idleTimeoutSeconds ?? options.idleTimeoutOptionsSeconds?.[0] ?? DEFAULT_IDLE_SECONDS,
@@ -255,9 +256,4 @@ function treasuryOf({ treasury, network }: SessionOptions, programId: PublicKey)
   if (programId.equals(SESSION_PROGRAM_ID)) return TREASURY;
   demand(network === "mainnet", "treasury", "unknown for this program on this network");
   return FOUNDATION_TREASURY;
-}
-
-/** Without the members that are there but undefined, which would hide the defaults. */
-function defined<T extends object>(value: T): T {
-  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as T;
 }

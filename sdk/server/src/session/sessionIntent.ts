@@ -8,6 +8,7 @@ import {
   SessionRequest,
 } from "@mppsol/core";
 import type { Intent, Offer, RequestContext } from "../intent.js";
+import { defined } from "./defined.js";
 import { beforeTaking } from "./journal.js";
 import { checkPrice, type Price } from "./price.js";
 import type { SessionServer } from "./SessionServer.js";
@@ -45,7 +46,7 @@ class SessionIntent implements Intent {
   async offer(context: RequestContext): Promise<Offer> {
     const { description } = this.#route;
     const request = await beforeTaking(() => this.#request(context));
-    return { request: SessionRequest.toJson(request), ...(description === undefined ? {} : { description }) };
+    return defined({ request: SessionRequest.toJson(request), description });
   }
 
   async match(

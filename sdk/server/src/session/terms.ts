@@ -1,6 +1,7 @@
 // What a route asks for: the request of its challenges, for a new channel and for one that goes on.
 import type { SessionRequest } from "@mppsol/core";
 import type { ChannelState } from "../stores/Store.js";
+import { defined } from "./defined.js";
 import type { Settings } from "./options.js";
 import { type Price, unitOf } from "./price.js";
 import type { Facts } from "./TokenFacts.js";
@@ -26,28 +27,28 @@ export function termsOf(
   { decimals, tokenProgram }: Facts,
 ): Request {
   const { minimumDeposit, suggestedDeposit, minVoucherDelta, ttlSeconds, idleTimeoutOptionsSeconds } = settings;
-  return {
+  const { sponsor, feePayerKey, operatorKey: operator } = settings;
+  return defined({
     ...unitOf(price),
     recipient: settings.recipient.toBase58(),
     currency: settings.currency,
+    externalId,
     network: settings.network,
     channelProgram: settings.programId.toBase58(),
     decimals,
     tokenProgram,
-    feePayer: settings.sponsor,
-    ...(settings.sponsor ? { feePayerKey: settings.feePayerKey } : {}),
-    ...(settings.operatorKey === undefined
-      ? { voucherSigner: "client" }
-      : { voucherSigner: "operator", operator: settings.operatorKey }),
+    feePayer: sponsor,
+    feePayerKey: sponsor ? feePayerKey : undefined,
+    voucherSigner: operator === undefined ? "client" : "operator",
+    operator,
     gracePeriodSeconds: settings.gracePeriodSeconds,
     distributionSplits: settings.distributionSplits,
-    ...(externalId === undefined ? {} : { externalId }),
-    ...(minimumDeposit === undefined ? {} : { minimumDeposit }),
-    ...(suggestedDeposit === undefined ? {} : { suggestedDeposit }),
-    ...(minVoucherDelta === undefined ? {} : { minVoucherDelta }),
-    ...(ttlSeconds === undefined ? {} : { ttlSeconds }),
-    ...(idleTimeoutOptionsSeconds === undefined ? {} : { idleTimeoutOptionsSeconds }),
-  };
+    minimumDeposit,
+    suggestedDeposit,
+    minVoucherDelta,
+    ttlSeconds,
+    idleTimeoutOptionsSeconds,
+  } as const);
 }
 
 /** The request of a challenge to open a channel. */
