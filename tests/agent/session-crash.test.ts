@@ -9,7 +9,7 @@ import { type Agent, type AgentStore, fileStore, memoryStore } from "@mppsol/age
 import { PublicKey } from "@solana/web3.js";
 import { expect } from "chai";
 import { agentOf, served } from "./support/session-agent.js";
-import { SessionTill } from "./support/session-till.js";
+import { type Reply, SessionTill } from "./support/session-till.js";
 import { SessionWorld, START_TOKENS } from "./support/session-world.js";
 import { rejected } from "./support/till.js";
 
@@ -218,6 +218,45 @@ describe("an agent with sessions", () => {
     expect(await served(agent, till)).equal(2);
     expect(till.account).deep.include({ accepted: 20n, spent: 20n });
     expect((await agent.spending(world.mint.toBase58())).spent).equal(20n);
+  });
+
+  describe("whose seller says no more than the draft demands when it refuses", () => {
+    /** Neither code nor figures; the problem type alone. */
+    const mute = async (reply: Promise<Reply>): Promise<Reply> => {
+      const { status, headers } = await reply;
+      const problem = {
+        type: "https://paymentauth.org/problems/verification-failed",
+        title: "no",
+        status,
+        detail: "no",
+      };
+      return { status, headers: headers!, body: problem };
+    };
+
+    it("finds out by itself that a voucher had been taken", async () => {
+      const agent = agentOf(world);
+      await served(agent, till);
+      till.trick = async (hit) => {
+        if (hit.action?.action !== "voucher") return "honest";
+        const reply = await till.answer(hit);
+        if (hit.path === "/lost") return undefined;
+        return reply.status === 402 ? mute(Promise.resolve(reply)) : reply;
+      };
+      await rejected(agent.fetch(`${till.url}/lost`), "payment-pending");
+      expect(await served(agent, till)).equal(3);
+      expect(till.account).deep.include({ accepted: 30n, spent: 30n });
+    });
+
+    it("signs for one price a request at most when its vouchers are refused for another reason", async () => {
+      const agent = agentOf(world);
+      await served(agent, till);
+      till.trick = (hit) => (hit.action?.action === "voucher" ? mute(till.ask(hit, "voucher-signature")) : "honest");
+      for (let i = 0; i < 4; i++) {
+        const error = (await agent.fetch(`${till.url}/x`).catch((thrown: unknown) => thrown)) as { code?: string };
+        expect(error.code).oneOf(["payment-refused", "amount-refused"]);
+      }
+      expect((await agent.sessions())[0]!.signed <= 50n).equal(true);
+    });
   });
 
   it("repeats a request of an earlier life with the voucher that it had, when the caller names the same key", async () => {

@@ -226,7 +226,7 @@ class Sessions implements SessionPayer, Till {
     const payload = payloadOf(channel, voucher);
     const { cumulativeAmount: cumulative } = voucher.voucher;
     const more = channel.record.signed - before;
-    const paid = { channel, terms, errand, cumulative, granted: granted + more, release };
+    const paid = { channel, terms, errand, cumulative, granted: granted + more, fresh: more > 0n, release };
     return new SessionPayment({ ...paid, credential: { challenge, payload } }, this);
   }
 
@@ -244,11 +244,8 @@ class Sessions implements SessionPayer, Till {
     channel.note({ lastUsedAt: this.#desk.context.now() });
     const payload = SessionAction.toJson({ action: "use", channelId, authentication });
     const credential = { challenge: opening, payload };
-    const release = () => {};
-    return new SessionPayment(
-      { channel, terms, errand, credential, cumulative: undefined, granted: 0n, release },
-      this,
-    );
+    const nothing = { cumulative: undefined, granted: 0n, fresh: false, release: () => {} };
+    return new SessionPayment({ channel, terms, errand, credential, ...nothing }, this);
   }
 
   /** The channel of a group that can pay, looked at on chain once in the life of this process. */

@@ -36,6 +36,8 @@ export interface Paid {
   readonly cumulative: bigint | undefined;
   /** Base units signed for this request, earlier attempts included. */
   readonly granted: bigint;
+  /** Whether its voucher was signed for it; not, when an earlier one whose answer never came is sent again. */
+  readonly fresh: boolean;
   /** Ends this request's turn on the channel. */
   release(): void;
 }
@@ -106,11 +108,12 @@ export class SessionPayment implements Payment {
     }
   }
 
-  async refused(response: Response, code: string | undefined): Promise<"retry" | "give-up"> {
+  async refused(response: Response): Promise<"retry" | "give-up"> {
     if (this.#settled) return "give-up";
     const { channel, errand } = this.paid;
     try {
       const problem = await problemOf(response);
+      const code = problem?.code;
       answered(channel, errand.idempotencyKey);
       if (response.status === 410 || GONE.has(code ?? "")) {
         await this.#till.retire(channel);
@@ -169,6 +172,12 @@ export class SessionPayment implements Payment {
     if (response.ok && cumulative !== undefined) await channel.believe({ acceptedCumulative: cumulative });
   }
 
+  /** Whether the refusal can mean that the server has this voucher already. Not every server says so by a code. */
+  #maybeRepeated(problem: Problem.Problem | undefined, code: string | undefined): boolean {
+    if (code !== undefined) return code === "voucher-not-monotonic";
+    return !this.paid.fresh && (problem === undefined || problem.type.endsWith("/verification-failed"));
+  }
+
   /** Learns from a refusal how far the server is. Without anything new to try, trying again would change nothing. */
   async #catchUp(problem: Problem.Problem | undefined, code: string | undefined): Promise<"retry" | "give-up"> {
     const { channel, cumulative } = this.paid;
@@ -178,7 +187,7 @@ export class SessionPayment implements Payment {
       await channel.believe(claim);
       channel.spentKnown = claim.spent !== undefined;
       this.required = amountIn(problem, "requiredCumulative");
-    } else if (cumulative !== undefined && cumulative === channel.record.signed && maybeRepeated(problem, code)) {
+    } else if (cumulative !== undefined && cumulative === channel.record.signed && this.#maybeRepeated(problem, code)) {
       // It has all that was ever signed: an earlier answer was lost.
       await channel.believe({ acceptedCumulative: cumulative });
     }
@@ -190,12 +199,6 @@ export class SessionPayment implements Payment {
     const higher = cumulative !== undefined && max(acknowledged + 1n, this.required ?? 0n) > cumulative;
     return higher ? "retry" : "give-up";
   }
-}
-
-/** Whether the refusal can mean that the server has this voucher already. */
-function maybeRepeated(problem: Problem.Problem | undefined, code: string | undefined): boolean {
-  if (code !== undefined) return code === "voucher-not-monotonic";
-  return problem === undefined || problem.type.endsWith("/verification-failed");
 }
 
 function isInvalidChallenge(problem: Problem.Problem | undefined): boolean {
