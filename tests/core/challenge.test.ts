@@ -2,6 +2,7 @@
 import { Base64Url, Challenge, InvalidFieldError } from "@mppsol/core";
 import { expect } from "chai";
 import fc from "fast-check";
+import * as AuthParams from "../../sdk/core/dist/AuthParams.js";
 import { answerOf } from "./support.js";
 import { anyChallenge, anyTerms, damaged, SECRET } from "./wire-arbitraries.js";
 
@@ -160,6 +161,15 @@ describe("a challenge's header value", () => {
   });
 });
 
+describe("a header's parameter", () => {
+  it("is not written with characters that end the header or that no byte stands for", () => {
+    expect(AuthParams.write("a", 'b"\\\t\u00e9')).to.equal('a="b\\"\\\\\t\u00e9"');
+    for (const value of ["a\r", "a\n", "\u0000", "\u007f", "\u0100", "\ud83d\ude00"]) {
+      expect(() => AuthParams.write("a", value), JSON.stringify(value)).to.throw(InvalidFieldError, "no header field");
+    }
+  });
+});
+
 describe("several challenges", () => {
   const [one, two] = [Challenge.issue(terms, SECRET), Challenge.issue({ ...terms, intent: "session" }, SECRET)];
 
@@ -201,6 +211,7 @@ describe("a damaged challenge", () => {
     ["a missing comma", sound.replace('"r",', '"r"'), "not a token or quoted string"],
     ["a parameter without value", `${sound}, expires=`, "not a token or quoted string"],
     ["rubbish between parameters", sound.replace("realm", "(realm)"), "neither a parameter nor a scheme"],
+    ["a parameter without a name", `${sound}, ="x"`, "neither a parameter nor a scheme"],
     ["a token in place of parameters", "Payment abc", "challenge.id: missing"],
     ["an empty id", sound.replace('"a"', '""'), "challenge.id"],
     ["an empty realm", sound.replace('"r"', '""'), "challenge.realm"],
