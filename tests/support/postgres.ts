@@ -53,11 +53,12 @@ export class PostgresCluster {
     return this.connectionString(name);
   }
 
-  /** Ends the connections to a database, as a failing network would. How many they were. */
-  async disconnect(connectionString: string): Promise<number> {
-    const name = new URL(connectionString).pathname.slice(1);
+  /** Ends the connections to a database, as a failing network would, but not that of `spared`. How many they were. */
+  async disconnect(connectionString: string, spared = 0): Promise<number> {
+    const name = connectionString.match(/@\/([^?]+)/)?.[1];
     const ended = await this.#query(
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}' AND pid <> pg_backend_pid()`,
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = '${name}' AND pid <> ${spared}`,
     );
     return ended.length;
   }
@@ -86,6 +87,8 @@ export class PostgresCluster {
     const keeper = spawn("/bin/sh", ["-c", KEEPER, "sh", this.#bin, this.#directory], {
       stdio: ["pipe", "ignore", "ignore"],
       cwd: this.#directory,
+      // Out of reach of what a terminal sends to all processes in it: it must live to clean up.
+      detached: true,
       ...unprivileged(),
     });
     // Neither of them keeps this process alive.

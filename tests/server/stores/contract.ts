@@ -7,9 +7,13 @@ import { deliveryContract } from "./contract/deliveries.js";
 import { reservationContract } from "./contract/reservations.js";
 import { spendContract } from "./contract/spends.js";
 import { watchContract } from "./contract/watches.js";
+import { property } from "./property.js";
 
-/** @param open makes an empty store, or one that the suite may fill; called once. */
-export function contract(name: string, open: (context: Mocha.Context) => Promise<Store>): void {
+/**
+ * @param open makes a store that the suite may fill; called once.
+ * @param runs of the property test.
+ */
+export function contract(name: string, open: (context: Mocha.Context) => Promise<Store>, runs: number): void {
   describe(`${name}: the contract of stores`, () => {
     let store: Store | undefined;
     const opened = () => {
@@ -30,5 +34,6 @@ export function contract(name: string, open: (context: Mocha.Context) => Promise
     watchContract(opened);
     deliveryContract(opened);
     chargeContract(opened);
+    property(opened, runs);
   });
 }

@@ -1,9 +1,309 @@
-// The store on Postgres: the contract, on a real server.
-import { postgresStore } from "@mppsol/server/stores";
-import { postgres } from "../../support/postgres.js";
+// The store on Postgres: the contract, on a real server, and what concerns the server.
+import { postgresStore, type Store } from "@mppsol/server/stores";
+import { expect } from "chai";
+import pg from "pg";
+import { type PostgresCluster, postgres } from "../../support/postgres.js";
 import { contract } from "./contract.js";
+import { channelOf, NOW, newDelivery, open, rejection, voucher } from "./values.js";
 
-contract("postgres", async (context) => {
-  const cluster = await postgres(context);
-  return postgresStore({ connectionString: await cluster.database() });
+contract(
+  "postgres",
+  async (context) => {
+    const cluster = await postgres(context);
+    return postgresStore({ connectionString: await cluster.database() });
+  },
+  100,
+);
+
+describe("the store on Postgres", () => {
+  let cluster: PostgresCluster;
+  let connectionString: string;
+  let store: Store;
+  /** A connection beside the store's. */
+  let beside: pg.Client;
+
+  before(async function () {
+    cluster = await postgres(this);
+  });
+  beforeEach(async () => {
+    connectionString = await cluster.database();
+    store = postgresStore({ connectionString });
+    beside = new pg.Client({ connectionString });
+    beside.on("error", () => {});
+    await beside.connect();
+  });
+  afterEach(async () => {
+    await store.close();
+    await beside.end();
+  });
+
+  const spends = (channelId: string, count: number) =>
+    Array.from({ length: count }, (_, i) =>
+      store.channels.spend({
+        channelId,
+        voucher: voucher(channelId, BigInt(i + 1)),
+        cost: 1n,
+        delivery: newDelivery(channelId, `key ${i}`),
+        now: NOW,
+      }),
+    );
+
+  /** Holds a channel's row: whatever wants to move it waits. */
+  const hold = async (channelId: string) => {
+    await beside.query("BEGIN");
+    await beside.query("SELECT 1 FROM mppsol_channels WHERE channel_id = $1 FOR UPDATE", [channelId]);
+  };
+
+  /** Until some connection waits for a lock. */
+  const blocked = async () => {
+    for (;;) {
+      const { rows } = await beside.query(
+        "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      );
+      if (rows.length > 0) return;
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+
+  it("is migrated by any number of processes at once, one time", async () => {
+    const stores = Array.from({ length: 8 }, () => postgresStore({ connectionString, connections: 1 }));
+    await Promise.all(stores.map((one) => one.migrate()));
+    await Promise.all(stores.map((one) => one.close()));
+    const { rows } = await beside.query("SELECT version FROM mppsol_migrations");
+    expect(rows).to.deep.equal([{ version: 1 }]);
+  });
+
+  it("says so when it was not migrated", async () => {
+    const error = await rejection(store.channels.get("channel"));
+    expect(error.code).to.equal("store");
+    expect(error.message).to.match(/migrate/);
+  });
+
+  it("refuses tables of a newer version", async () => {
+    await store.migrate();
+    await beside.query("INSERT INTO mppsol_migrations (version, name) VALUES (99, 'later')");
+    expect((await rejection(store.migrate())).message).to.match(/version 99/);
+  });
+
+  it("refuses a server that acknowledges before it is on disk", async () => {
+    const { rows } = await beside.query("SELECT current_database() AS name");
+    await beside.query(`ALTER DATABASE ${rows[0].name} SET synchronous_commit = off`);
+    expect((await rejection(store.migrate())).message).to.match(/synchronous_commit/);
+  });
+
+  it("holds the invariants itself, whoever writes", async () => {
+    await store.migrate();
+    const channelId = await open(store, { escrowed: 100n });
+    await store.channels.spend({ channelId, voucher: voucher(channelId, 50n), cost: 20n, now: NOW });
+    const wrong = [
+      ["spent = -1", /u64/],
+      ["accepted = 101", /accepted_within_escrow/],
+      ["escrowed = 18446744073709551616", /u64|numeric/],
+      ["reserved = 31", /reserved_is_covered/],
+      ["settled_on_chain = 101", /settled_within_escrow/],
+      ["voucher_signature = NULL", /voucher_of_accepted/],
+      ["status = 'closing'", /closing_since/],
+      ["status = 'other'", /status/],
+      ["accepted = 49", /go back/],
+      ["escrowed = 99", /go back/],
+      ["last_activity_at = last_activity_at - 1", /go back/],
+      ["version = version - 1", /go back/],
+    ] as const;
+    for (const [assignment, constraint] of wrong) {
+      const error = await rejection(beside.query(`UPDATE mppsol_channels SET ${assignment}`));
+      expect(error.message, assignment).to.match(constraint);
+    }
+    await store.channels.observe(
+      channelId,
+      { settledOnChain: 60n, closureStartedAt: 5, closed: true, reclaimed: true },
+      NOW,
+    );
+    for (const assignment of [
+      "settled_on_chain = 59",
+      "status = 'open'",
+      "closure_started_at = NULL",
+      "closure_started_at = 6",
+      "reclaimed = false",
+    ]) {
+      const error = await rejection(beside.query(`UPDATE mppsol_channels SET ${assignment}`));
+      expect(error.message, assignment).to.match(/go back/);
+    }
+    const operator = await open(store, { voucherSigner: "operator", escrowed: 100n });
+    for (const [assignment, constraint] of [
+      ["reserved = 101", /reserved_is_covered/],
+      ["spent = 1", /spent_within_accepted/],
+    ] as const) {
+      const update = `UPDATE mppsol_channels SET ${assignment} WHERE channel_id = $1`;
+      expect((await rejection(beside.query(update, [operator]))).message).to.match(constraint);
+    }
+  });
+
+  it("rejects all that share a commit when the connection is lost; the same again moves the money once", async () => {
+    await store.migrate();
+    const channelId = await open(store, { escrowed: 1_000n });
+    await Promise.all(spends(channelId, 1));
+    await hold(channelId);
+    const waiting = Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        rejection(
+          store.channels.spend({ channelId, cost: 0n, delivery: newDelivery(channelId, `free ${i}`), now: NOW }),
+        ),
+      ),
+    );
+    await blocked();
+    const { processID } = beside as unknown as { processID: number };
+    expect(await cluster.disconnect(connectionString, processID)).to.be.greaterThan(0);
+    for (const error of await waiting) expect(error.code).to.equal("store");
+    await beside.query("ROLLBACK");
+    const again = await Promise.all(
+      Array.from({ length: 20 }, (_, i) =>
+        store.channels.spend({ channelId, cost: 0n, delivery: newDelivery(channelId, `free ${i}`), now: NOW }),
+      ),
+    );
+    expect(again.every(({ ok }) => ok)).to.equal(true);
+    expect(await channelOf(store, channelId)).to.include({ accepted: 1n, spent: 1n });
+  });
+
+  it("gives up a connection on which a statement takes too long", async () => {
+    await store.migrate();
+    const channelId = await open(store);
+    const impatient = postgresStore({ connectionString, timeoutMs: 200 });
+    await hold(channelId);
+    const spend = () =>
+      impatient.channels.spend({
+        channelId,
+        voucher: voucher(channelId, 5n),
+        cost: 5n,
+        delivery: newDelivery(channelId, "key"),
+        now: NOW,
+      });
+    expect((await rejection(spend())).code).to.equal("store");
+    await beside.query("ROLLBACK");
+    // Whether the first came through is unknown to its caller; the second finds out.
+    const second = await spend();
+    expect(second.ok || second.refusal === "replay").to.equal(true);
+    expect(await channelOf(store, channelId)).to.include({ accepted: 5n, spent: 5n });
+    await impatient.close();
+  });
+
+  it("does not let one channel that the database refuses sink the others of a commit", async () => {
+    await store.migrate();
+    const channels = await Promise.all(Array.from({ length: 5 }, () => open(store)));
+    const cursed = channels[2] as string;
+    await beside.query(`
+      CREATE FUNCTION curse() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'cursed' USING ERRCODE = 'check_violation'; END $$;
+      CREATE TRIGGER curse BEFORE UPDATE ON mppsol_channels
+        FOR EACH ROW WHEN (NEW.channel_id = '${cursed}') EXECUTE FUNCTION curse()`);
+    for (let round = 1n; round <= 2n; round++) {
+      const results = await Promise.allSettled(
+        channels.map((channelId) =>
+          store.channels.spend({ channelId, voucher: voucher(channelId, round), cost: 1n, now: NOW }),
+        ),
+      );
+      expect(results.map(({ status }) => status)).to.deep.equal([
+        "fulfilled",
+        "fulfilled",
+        "rejected",
+        "fulfilled",
+        "fulfilled",
+      ]);
+    }
+    for (const channelId of channels) {
+      const amount = channelId === cursed ? 0n : 2n;
+      expect(await channelOf(store, channelId)).to.include({ accepted: amount, spent: amount });
+    }
+  });
+
+  it("writes nothing for spends that are refused", async () => {
+    await store.migrate();
+    const channelId = await open(store);
+    await Promise.all(spends(channelId, 5));
+    const version = async () => (await beside.query("SELECT xmin::text, xmax::text FROM mppsol_channels")).rows;
+    const before = await version();
+    const refused = await Promise.all([
+      store.channels.spend({ channelId, voucher: voucher(channelId, 5n), cost: 0n, now: NOW }),
+      store.channels.spend({ channelId, cost: 1n, now: NOW }),
+    ]);
+    expect(refused.map(({ ok }) => ok)).to.deep.equal([false, false]);
+    expect(await version()).to.deep.equal(before);
+  });
+
+  it("works on a pool that it is given, down to one connection, and leaves it open", async () => {
+    const pool = new pg.Pool({ connectionString, max: 1 });
+    const own = postgresStore({ pool });
+    await own.migrate();
+    const channelId = await open(own);
+    const watch = own.channels.watch(channelId, 0n, 30_000);
+    const other = postgresStore({ connectionString });
+    await other.channels.spend({ channelId, voucher: voucher(channelId, 1n), cost: 0n, now: NOW });
+    expect((await watch)?.accepted).to.equal(1n);
+    await own.close();
+    await other.close();
+    expect((await pool.query("SELECT 1 AS one")).rows).to.deep.equal([{ one: 1 }]);
+    await pool.end();
+  });
+
+  it("waits for vouchers that another process takes, also after its listening connection was lost", async () => {
+    await store.migrate();
+    const other = postgresStore({ connectionString });
+    const channelId = await open(store);
+    const accept = (amount: bigint) =>
+      other.channels.spend({ channelId, voucher: voucher(channelId, amount), cost: 0n, now: NOW });
+    const first = store.channels.watch(channelId, 0n, 30_000);
+    await accept(1n);
+    expect((await first)?.accepted).to.equal(1n);
+    const second = store.channels.watch(channelId, 1n, 30_000);
+    await cluster.disconnect(connectionString);
+    for (;;) {
+      const taken = await accept(2n).catch(() => undefined);
+      if (taken !== undefined) break;
+    }
+    expect((await second)?.accepted).to.equal(2n);
+    await other.close();
+  });
+
+  it("notifies other processes only while one of them waits", async () => {
+    await store.migrate();
+    const channelId = await open(store);
+    const heard: string[] = [];
+    beside.on("notification", ({ payload }) => heard.push(payload ?? ""));
+    await beside.query("LISTEN mppsol_channels");
+    await store.channels.spend({ channelId, voucher: voucher(channelId, 1n), cost: 0n, now: NOW });
+    const watch = store.channels.watch(channelId, 1n, 30_000);
+    for (;;) {
+      const { rows } = await beside.query("SELECT 1 FROM mppsol_channels WHERE watched_until > now()");
+      if (rows.length > 0) break;
+    }
+    expect(heard).to.deep.equal([]);
+    await store.channels.spend({ channelId, voucher: voucher(channelId, 2n), cost: 0n, now: NOW });
+    await watch;
+    await beside.query("SELECT 1");
+    expect(heard).to.deep.equal([channelId]);
+  });
+
+  it("survives the death of the server: what was acknowledged is there", async function () {
+    this.timeout(60_000);
+    const own = await (await import("../../support/postgres.js")).PostgresCluster.create();
+    const connection = await own.database();
+    const mortal = postgresStore({ connectionString: connection });
+    await mortal.migrate();
+    const channelId = await open(mortal, { escrowed: 1_000_000n });
+    const acknowledged: bigint[] = [];
+    const spending = (async () => {
+      for (let amount = 1n; ; amount++) {
+        const signed = voucher(channelId, amount);
+        const result = await mortal.channels.spend({ channelId, voucher: signed, cost: 1n, now: NOW });
+        if (result.ok) acknowledged.push(amount);
+      }
+    })().catch((error: unknown) => error);
+    while (acknowledged.length < 50) await new Promise((resolve) => setTimeout(resolve, 5));
+    await own.crash();
+    expect(await spending).to.be.an("error");
+    const { accepted, spent } = await channelOf(mortal, channelId);
+    expect(accepted >= (acknowledged.at(-1) as bigint)).to.equal(true);
+    expect(spent).to.equal(accepted);
+    await mortal.close();
+    await own.stop();
+  });
 });

@@ -255,8 +255,8 @@ export interface ChannelStore {
     signed?: { readonly voucher: SignedVoucher.SignedVoucher; readonly expectedAccepted: bigint },
   ): Promise<Balance>;
   /**
-   * Gives `amount` of what was debited for a delivery that failed back as credit, once. A working delivery that then
-   * holds nothing any more is forgotten in the same commit, so that its key may be tried, and pays, again.
+   * Gives `amount` of what was debited for a delivery that failed back as credit, once. When that is all of it, a working
+   * delivery is forgotten in the same commit, with what it reserved, so that its key may be tried, and pays, again.
    * Throws {StoreConflictError} when it is more than was debited.
    */
   refund(channelId: string, deliveryKey: string, amount: bigint, now: number): Promise<Balance>;

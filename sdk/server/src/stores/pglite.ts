@@ -1,9 +1,9 @@
 // A store on PGlite, Postgres inside this process: the embedded default. One process at a time.
 import { fsyncSync, mkdirSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import type { PGlite, Transaction } from "@electric-sql/pglite";
+import type { PGlite } from "@electric-sql/pglite";
 import { DirectoryLock } from "./directoryLock.js";
-import { MissingDependencyError, StoreClosedError } from "./errors.js";
+import { MissingDependencyError, StoreClosedError, StoreError } from "./errors.js";
 import { type DiskSync, initializeDirectory, openDirectory } from "./pgliteFiles.js";
 import type { Store } from "./Store.js";
 import type { Database, Parameter, Row, Session, Statement } from "./sql/Database.js";
@@ -34,6 +34,9 @@ export class Pglite implements Database {
   readonly #sync: DiskSync;
   #opened: Promise<PGlite> | undefined;
   #lock: DirectoryLock | undefined;
+  /** What is under way: there is one session, so one after the other. */
+  #turn: Promise<unknown> = Promise.resolve();
+  #failure: StoreError | undefined;
   #closed = false;
 
   /** @param sync writes an open file through to the disk. */
@@ -42,24 +45,26 @@ export class Pglite implements Database {
     this.#sync = sync;
   }
 
-  async query(statement: Statement, parameters: readonly Parameter[]): Promise<Row[]> {
-    return query(await this.#open(), statement, parameters);
+  query(statement: Statement, parameters: readonly Parameter[]): Promise<Row[]> {
+    return this.#inTurn((session) => session.query(statement, parameters));
   }
 
-  async script(text: string): Promise<void> {
-    await (await this.#open()).exec(text);
+  script(text: string): Promise<void> {
+    return this.#inTurn((session) => session.script(text));
   }
 
-  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    const database = await this.#open();
-    return database.transaction((transaction) =>
-      work({
-        query: (statement, parameters) => query(transaction, statement, parameters),
-        async script(text) {
-          await transaction.exec(text);
-        },
-      }),
-    );
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#inTurn(async (session) => {
+      await session.script("BEGIN");
+      try {
+        const result = await work(session);
+        await session.script("COMMIT");
+        return result;
+      } catch (error) {
+        if (this.#failure === undefined) await session.script("ROLLBACK");
+        throw error;
+      }
+    });
   }
 
   async listen(channel: string, heard: (payload: string) => void): Promise<void> {
@@ -69,10 +74,35 @@ export class Pglite implements Database {
   async close(): Promise<void> {
     this.#closed = true;
     try {
-      await (await this.#opened)?.close();
+      await this.#turn;
+      const database = await this.#opened;
+      if (this.#failure === undefined) await database?.close();
     } finally {
       this.#lock?.release();
     }
+  }
+
+  #inTurn<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(async () => {
+      const database = await this.#open();
+      return work({
+        query: async ({ text }, parameters) => {
+          this.#checkSound();
+          return (await database.query<Row>(text, [...parameters], { rowMode: "array" })).rows;
+        },
+        script: async (text) => {
+          this.#checkSound();
+          await database.exec(text);
+        },
+      });
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  /** After a failure to write, Postgres stops for good: nobody knows what is on the disk. PGlite would loop for ever. */
+  #checkSound(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   #open(): Promise<PGlite> {
@@ -95,12 +125,15 @@ export class Pglite implements Database {
     this.#lock = DirectoryLock.take(this.#directory);
     const packages = { PGlite, NodeFS };
     await initializeDirectory(packages, this.#directory);
-    return openDirectory(packages, this.#directory, this.#sync);
+    return openDirectory(packages, this.#directory, (descriptor) => {
+      try {
+        this.#sync(descriptor);
+      } catch (error) {
+        this.#failure ??= new StoreError("the disk failed: start again once it is well", { cause: error });
+        throw error;
+      }
+    });
   }
-}
-
-async function query(on: PGlite | Transaction, { text }: Statement, parameters: readonly Parameter[]): Promise<Row[]> {
-  return (await on.query<Row>(text, [...parameters], { rowMode: "array" })).rows;
 }
 
 async function installed<T>(load: () => Promise<T>): Promise<T> {

@@ -106,11 +106,11 @@ export function refund(channel: ChannelState, delivery: Delivery | undefined, am
   if (delivery === undefined || delivery.refunded !== undefined) return undefined;
   if (amount > delivery.debited) throw new StoreConflictError(`only ${delivery.debited} were debited`);
   const debited = delivery.debited - amount;
-  const forgotten = delivery.state === "working" && debited === 0n && delivery.reserved === 0n;
-  return {
-    channel: { ...channel, spent: channel.spent - amount },
-    delivery: forgotten ? undefined : { ...delivery, debited, refunded: amount },
-  };
+  const refunded = { ...channel, spent: channel.spent - amount };
+  // Nothing of it was kept, so it never was: what it reserved goes with it.
+  const isForgotten = delivery.state === "working" && debited === 0n;
+  if (isForgotten) return { channel: released(refunded, delivery), delivery: undefined };
+  return { channel: refunded, delivery: { ...delivery, debited, refunded: amount } };
 }
 
 /** The channel once a delivery has given back what it has reserved. */

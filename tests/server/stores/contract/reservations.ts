@@ -180,6 +180,15 @@ export function reservationContract(store: () => Store): void {
       });
     });
 
+    it("of all that was debited give what is reserved back too", async () => {
+      const channelId = await paid("mixed");
+      const delivery = newDelivery(channelId, "both");
+      await store().channels.spend({ channelId, cost: 1n, reserve: 3n, delivery, now: NOW });
+      await store().channels.refund(channelId, "both", 1n, NOW);
+      expect(await holdings(store(), channelId)).to.deep.equal([10n, 6n, 0n]);
+      expect(await store().deliveries.get(channelId, "both")).to.equal(undefined);
+    });
+
     it("of more than was debited are refused", async () => {
       const channelId = await paid("failed");
       expect((await rejection(store().channels.refund(channelId, "failed", 7n, NOW))).code).to.equal("store-conflict");

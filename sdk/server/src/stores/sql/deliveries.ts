@@ -51,6 +51,13 @@ WITH input AS MATERIALIZED (
 SELECT scope, key FROM found`,
 };
 
+/** Forgets one that is at work and holds nothing of a channel. */
+const FORGET: Statement = {
+  name: "mppsol_delivery_forget",
+  text: `DELETE FROM mppsol_deliveries
+    WHERE scope = $1::text AND key = $2::text AND state = 'working' AND reserved = 0 RETURNING scope`,
+};
+
 const LOCK_CHANNEL: Statement = {
   name: "mppsol_delivery_channel",
   text: "SELECT channel_id FROM mppsol_channels WHERE channel_id = $1::text FOR UPDATE",
@@ -179,6 +186,7 @@ export class SqlDeliveries implements DeliveryStore {
 
   async abandon(scope: string, key: string): Promise<void> {
     this.#access.checkOpen();
+    if ((await this.#access.query(FORGET, [scope, key])).length > 0) return;
     await this.#access.transaction(async (session) => {
       await session.query(LOCK_CHANNEL, [scope]);
       await session.query(ABANDON, [scope, key]);
