@@ -15,6 +15,7 @@ import { paymentPage } from "./page/paymentPage.js";
 import { type Asset, assetOf, baseUnits, type Currency, type Price } from "./price.js";
 import { Readiness, whenReady } from "./readiness.js";
 import { createWatchtower, type SessionOptions, SessionServer, sessionIntent, type Units } from "./session/index.js";
+import { createSweeper } from "./sweeper.js";
 
 /**
  * How a price is found for a request. `request` is a copy with its body unread, `framework` the framework's own. It is asked
@@ -97,6 +98,7 @@ class Till implements Payments {
   readonly #observer: Observer;
   readonly #inFlight = new InFlight();
   readonly #readiness: Readiness;
+  #closing: Promise<void> | undefined;
   /** Mints whose decimals prices are made with, and whether they have them. */
   readonly #decimals = new Map<string, () => Promise<void>>();
   #settlement: Settlement | undefined;
@@ -180,9 +182,9 @@ class Till implements Payments {
     await Promise.all([...this.#decimals.values()].map((check) => check()));
   }
 
-  async close(timeoutMs = 10_000): Promise<void> {
-    await this.#inFlight.drain(timeoutMs);
-    await this.#readiness.stop();
+  close(timeoutMs = 10_000): Promise<void> {
+    this.#closing ??= this.#inFlight.drain(timeoutMs).then(() => this.#readiness.stop());
+    return this.#closing;
   }
 
   #guard(intent: Intent, offer: Discovery.Offer, header?: "Payment-Authorization", asset?: Asset): Guard {
@@ -226,7 +228,11 @@ class Till implements Payments {
 
   /** Who settles charges: made when the first one is sold. */
   #settle(): Settlement {
-    this.#settlement ??= this.#settings.settlement ?? this.#selfSettlement();
+    if (this.#settlement !== undefined) return this.#settlement;
+    const { store, retentionMs, now, background, settlement } = this.#settings;
+    this.#settlement = settlement ?? this.#selfSettlement();
+    const { deliveries } = store;
+    if (background) this.#readiness.run(createSweeper({ deliveries, retentionMs, now, onError: this.#report }));
     return this.#settlement;
   }
 
@@ -246,8 +252,8 @@ class Till implements Payments {
     if (this.#sessions !== undefined) return this.#sessions;
     const options = this.#sessionOptions();
     const server = new SessionServer(options);
-    const { background, sessions } = this.#settings;
-    if (background) this.#readiness.run(createWatchtower({ ...options, ...sessions?.watchtower }));
+    const { background, sessions, retentionMs } = this.#settings;
+    if (background) this.#readiness.run(createWatchtower({ ...options, ...sessions?.watchtower, retentionMs }));
     this.#sessions = server;
     return server;
   }

@@ -4,12 +4,13 @@ import type { Signer } from "@mppsol/core";
 import { Base58, Challenge, InvalidFieldError, Network } from "@mppsol/core";
 import { Connection } from "@solana/web3.js";
 import { createRpc, type Endpoint, type Rpc, type TransactionSigner } from "./chain/index.js";
-import type {
-  ChargeOptions,
-  ReconcilerOptions,
-  SelfSettlementOptions,
-  Settlement,
-  SponsorOptions,
+import {
+  type ChargeOptions,
+  COLLECT_MS,
+  type ReconcilerOptions,
+  type SelfSettlementOptions,
+  type Settlement,
+  type SponsorOptions,
 } from "./charge/index.js";
 import { ConfigError } from "./errors.js";
 import type { Observers } from "./http/observer.js";
@@ -108,6 +109,8 @@ export interface Settings
   readonly secrets: readonly Challenge.Secret[];
   readonly asset: Asset;
   readonly mints: readonly string[] | undefined;
+  /** Milliseconds for which responses are kept for replays. */
+  readonly retentionMs: number;
   readonly onChannelEvent: (event: SessionEvent) => void;
   readonly now: () => number;
 }
@@ -145,6 +148,7 @@ export function complete(options: PaymentsOptions): Settings {
     maxStoredBytes,
     page,
     background,
+    retentionMs: retentionOf(options),
     onChannelEvent: options.onChannelEvent ?? (() => undefined),
     now: options.clock ?? Date.now,
     ...defined({ feePayer, closer, operator, settlement, charges, sessions, realm }),
@@ -192,6 +196,16 @@ function secretsOf(secret: PaymentsOptions["secret"]): readonly Challenge.Secret
     }
   }
   return secrets;
+}
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A charge whose delivery was forgotten while it may still be collected would be delivered twice. */
+function retentionOf({ charges, sessions }: PaymentsOptions): number {
+  const collectMs = charges?.collectMs ?? COLLECT_MS;
+  const retentionMs = sessions?.watchtower?.retentionMs ?? Math.max(DAY_MS, 2 * collectMs);
+  if (retentionMs > collectMs) return retentionMs;
+  throw new ConfigError("sessions.watchtower.retentionMs", "not longer than charges.collectMs");
 }
 
 function checkRealm(realm: string | undefined, network: Network.Network): void {

@@ -46,7 +46,6 @@ export class Readiness {
   async stop(): Promise<void> {
     this.#isStopped = true;
     clearTimeout(this.#timer);
-    await this.#checking?.catch(() => undefined);
     await Promise.all(this.#tasks.map((task) => task.stop()));
   }
 

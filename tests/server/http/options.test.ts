@@ -67,6 +67,11 @@ describe("createPayments", () => {
     ["challenges that live for ever", { challengeTtlSeconds: Number.POSITIVE_INFINITY }, "challengeTtlSeconds"],
     ["a body limit that is no number of bytes", { maxBodyBytes: 1.5 }, "maxBodyBytes"],
     ["a store limit beyond reason", { maxStoredBytes: 1e9 }, "maxStoredBytes"],
+    [
+      "responses that are forgotten before charges are collected",
+      { sessions: { watchtower: { retentionMs: 1_000 } } },
+      "sessions.watchtower.retentionMs",
+    ],
     ["mainnet with a store that forgets", { network: "mainnet", realm: "a.example" }, "store"],
     ["mainnet without a realm", { network: "mainnet", store: durable, rpc: "https://rpc.example" }, "realm"],
     [

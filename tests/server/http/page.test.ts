@@ -83,6 +83,10 @@ describe("a 402 for a browser", () => {
     expect([response.status, await response.text()]).to.deep.equal([402, ""]);
   });
 
+  it("is no page for a request that the page could not make again", async () => {
+    expect((await ask(BROWSER, "POST")).headers.get("content-type")).to.equal("application/problem+json");
+  });
+
   it("is no page where nothing is to be paid", async () => {
     const response = await handle(new Request(URL_, { headers: { Accept: BROWSER, "Idempotency-Key": "" } }));
     expect([response.status, response.headers.get("content-type")]).to.deep.equal([400, "application/problem+json"]);

@@ -1,8 +1,13 @@
 // What must hold before anything is sold, and what starts once it does.
 import { expect } from "chai";
 import { Readiness, type Task, whenReady } from "../../../sdk/server/src/readiness.ts";
+import { createSweeper } from "../../../sdk/server/src/sweeper.ts";
 import { until } from "../adapters/scenarios.ts";
 import { FakeCharge } from "./fakes.ts";
+
+function never(error: unknown): void {
+  throw error;
+}
 
 class Counted implements Task {
   started = 0;
@@ -17,13 +22,54 @@ class Counted implements Task {
   }
 }
 
+describe("the sweeper", () => {
+  it("forgets what is older than is kept, now and then, until it is stopped, and survives a store that fails", async () => {
+    const sweeps: number[][] = [];
+    const errors: unknown[] = [];
+    const deliveries = {
+      sweep: async (before: number, now: number) => {
+        sweeps.push([before, now]);
+        if (sweeps.length === 2) throw new Error("store");
+        return { deleted: 0, released: 0 };
+      },
+    };
+    const options = { deliveries, retentionMs: 300, intervalMs: 1, now: () => 1_000 };
+    const sweeper = createSweeper({ ...options, onError: (error) => errors.push(error) });
+    sweeper.start();
+    await until(() => sweeps.length >= 3);
+    await sweeper.stop();
+    const count = sweeps.length;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect([sweeps.length, errors.length]).to.deep.equal([count, 1]);
+    expect(sweeps[0]).to.deep.equal([700, 1_000]);
+  });
+
+  it("has one sweep at work at a time", async () => {
+    let at = 0;
+    let most = 0;
+    const deliveries = {
+      sweep: async () => {
+        most = Math.max(most, ++at);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+        at--;
+        return { deleted: 0, released: 0 };
+      },
+    };
+    const sweeper = createSweeper({ deliveries, retentionMs: 1, intervalMs: 1, now: Date.now, onError: never });
+    sweeper.start();
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    await sweeper.stop();
+    expect([most, at]).to.deep.equal([1, 0]);
+  });
+});
+
 describe("readiness", () => {
   it("checks once for many who ask at the same time, and never again once it has passed", async () => {
     let checks = 0;
     const readiness = new Readiness(async () => {
       checks++;
       await new Promise((resolve) => setTimeout(resolve, 2));
-    }, expect.fail);
+    }, never);
     await Promise.all(Array.from({ length: 10 }, () => readiness.ready()));
     await readiness.ready();
     expect(checks).to.equal(1);
@@ -34,7 +80,7 @@ describe("readiness", () => {
     const readiness = new Readiness(async () => {
       const failure = failures.shift();
       if (failure !== undefined) throw failure;
-    }, expect.fail);
+    }, never);
     const message = () =>
       readiness.ready().then(
         () => "ready",
@@ -69,7 +115,7 @@ describe("readiness", () => {
 
   it("starts nothing any more once it was stopped", async () => {
     let pass: () => void = () => undefined;
-    const readiness = new Readiness(() => new Promise((resolve) => (pass = resolve)), expect.fail, 1);
+    const readiness = new Readiness(() => new Promise((resolve) => (pass = resolve)), never, 1);
     const task = new Counted();
     readiness.run(task);
     const ready = readiness.ready();

@@ -216,7 +216,10 @@ class Visit {
     const { refusal, report } = refusalOf(error);
     if (report) this.#route.observer.error(error, { requestId: this.#requestId, during });
     const members = retryable ? { retryable } : {};
-    if (call === undefined) return this.#refusal({ refusal, challenges: [], members });
+    if (call === undefined) {
+      this.#told({ requestId: this.#requestId, context: this.#request }, refusal);
+      return this.#refusal({ refusal, challenges: [], members });
+    }
     // 402 must offer a way to pay; 410 says that a channel is gone, and the challenge opens the next one.
     if (refusal.status !== 402 && refusal.status !== 410) {
       this.#told(call, refusal);
@@ -243,7 +246,7 @@ class Visit {
     return said;
   }
 
-  #told(call: Call, { code, status, detail }: RefusedError): void {
+  #told(call: Parameters<Observer["event"]>[0], { code, status, detail }: RefusedError): void {
     this.#route.observer.event(call, { type: "refused", code, status, detail });
   }
 
@@ -251,9 +254,9 @@ class Visit {
     const { page } = this.#route;
     const { refusal, challenges } = refused;
     const response = refuse({ ...refused, requestId: this.#requestId });
-    if (page === undefined || challenges.length === 0 || !prefersHtml(this.#request.headers.get("accept"))) {
-      return this.#bare(response);
-    }
+    const { method, headers: asked } = this.#request;
+    const browses = (method === "GET" || method === "HEAD") && prefersHtml(asked.get("accept"));
+    if (page === undefined || challenges.length === 0 || !browses) return this.#bare(response);
     const html = page(challenges, refusal);
     const headers = new Headers(response.headers);
     for (const [name, value] of html.headers) headers.set(name, value);

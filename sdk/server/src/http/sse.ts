@@ -83,6 +83,7 @@ class Events {
     } catch (error) {
       if (!(error instanceof RefusedError)) {
         this.#stop();
+        this.#return();
         throw error;
       }
       this.#return();

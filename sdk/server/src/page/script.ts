@@ -187,7 +187,8 @@ export const SCRIPT = String.raw`
 
   async function send(credential) {
     const text = base64(utf8(JSON.stringify(credential))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
-    const headers = { Authorization: "Payment " + text, "Idempotency-Key": credential.challenge.id };
+    const field = credential.challenge.header || "Authorization";
+    const headers = { [field]: "Payment " + text, "Idempotency-Key": credential.challenge.id };
     for (;;) {
       say("Waiting for the payment to be confirmed …");
       const response = await fetch(location.href, { headers, cache: "no-store" });
