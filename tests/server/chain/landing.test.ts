@@ -15,6 +15,7 @@ import {
   RpcError,
   type SignatureAnswer,
   SimulationError,
+  type StatusOptions,
   submit,
 } from "../../../sdk/server/src/chain/index.ts";
 import { down, type FaultyRpc, faulty, lost, swallow } from "./faults.ts";
@@ -25,10 +26,10 @@ const BROADCAST: Broadcast = { signature: "sig", wire: Uint8Array.of(1, 2, 3), l
 /** A node that answers as told; slot and height are the same number. */
 function node(answers: { status?: SignatureAnswer; history?: SignatureAnswer; finalized?: bigint }) {
   const sent: Uint8Array[] = [];
-  const asked: { history?: boolean; everywhere?: boolean }[] = [];
+  const asked: StatusOptions[] = [];
   const { status = { contextSlot: 1_001n }, history = status, finalized = 1_001n } = answers;
   const rpc = {
-    async status(_: string, options: { history?: boolean; everywhere?: boolean } = {}) {
+    async status(_: string, options: StatusOptions = {}) {
       asked.push(options);
       return options.history ? history : status;
     },
@@ -76,7 +77,17 @@ describe("landing", () => {
     it("absent, and a finalized block is higher than its last one: expired", async () => {
       const { rpc, asked } = node({});
       expect(await fateOf(rpc, BROADCAST)).to.deep.equal({ kind: "expired" });
-      expect(asked.at(-1), "the whole history, at every endpoint").to.deep.equal({ history: true, everywhere: true });
+      expect(asked.at(-1), "the whole history, at every endpoint").to.include({ history: true, everywhere: true });
+    });
+
+    it("absent at nodes that must have its whole time in their ledgers: expired", async () => {
+      const { rpc, asked } = node({ status: { contextSlot: 100_000n }, finalized: 100_000n });
+      expect(await fateOf(rpc, BROADCAST)).to.deep.equal({ kind: "expired" });
+      // It was signed about 350 blocks before its last one, 99,350 blocks ago, and slots may be twice as many.
+      expect(asked.at(-1)?.since).to.equal(0n);
+      const later = { ...BROADCAST, lastValidBlockHeight: 90_000n };
+      await fateOf(rpc, later);
+      expect(asked.at(-1)?.since).to.equal(100_000n - 2n * (10_000n + 350n));
     });
 
     it("absent, and the finalized block is its last one: pending", async () => {

@@ -233,6 +233,20 @@ describe("rpc", () => {
     });
   });
 
+  it("a node whose ledger begins later than a transaction could have landed, does not say that it is absent", async () => {
+    const ledgers = (first: number) => (call: Call) =>
+      call.method === "getFirstAvailableBlock" ? { result: first } : status(99, null);
+    const [long, short] = [await nodeOf(ledgers(10)), await nodeOf(ledgers(11))];
+    const options = { history: true, everywhere: true, since: 10n };
+    const of = (...urls: [string, ...string[]]) => rpcOf(urls, { retries: 0 }).status(SIGNATURE, options);
+    expect(await of(long.url)).to.deep.equal({ contextSlot: 99n });
+    expect(await failure(of(short.url))).to.be.instanceOf(RpcError);
+    expect(await failure(of(long.url, short.url)), "one is not enough").to.be.instanceOf(RpcError);
+    expect(await of(long.url, long.url)).to.deep.equal({ contextSlot: 99n });
+    short.say(() => status(5, CONFIRMED));
+    expect(await of(short.url), "what it knows, it knows").to.have.property("status");
+  });
+
   it("a height without a block height is no answer", async () => {
     const node = await nodeOf(() => ({
       result: { absoluteSlot: 1, epoch: 0, slotIndex: 1, slotsInEpoch: 10 },

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { RpcError } from "../../../sdk/server/src/chain/index.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
 import { down, type Fault, first, lost, swallow } from "../chain/faults.ts";
-import { ANSWER, paidBy, pull, request, Shop, type ShopOptions, signed, Town } from "./shop.ts";
+import { paidBy, pull, request, Shop, type ShopOptions, signed, Town } from "./shop.ts";
 
 describe("charge, when nodes fail", () => {
   let town: Town;
@@ -328,22 +328,6 @@ describe("charge, when nodes fail", () => {
       expect(await blind.tick()).to.deep.equal({ confirmed: 0, rejected: 0, expired: 0, pending: 0 });
       expect(shop.errors.some((error) => error instanceof RpcError)).to.equal(true);
       expect(await shop.refusal(credential)).to.equal("pending");
-    });
-
-    it("deletes responses that are too old to be replayed, and no others", async () => {
-      let time = Date.now();
-      const now = () => time;
-      const shop = new Shop(town, { now, settlement: { now } });
-      const context = request({ idempotencyKey: "k" });
-      const credential = await paidBy(shop, payer);
-      await (await shop.sell(credential, context)).finish(ANSWER);
-      const reconciler = shop.reconciler();
-      await reconciler.tick();
-      expect(await shop.refusal(credential, context)).to.equal("replay");
-      time += 24 * 60 * 60 * 1000 + 1;
-      await reconciler.tick();
-      expect(await shop.store.deliveries.get(credential.challenge.id, "charge")).to.equal(undefined);
-      expect(await shop.refusal(credential, context), "and it is not delivered again").to.equal("challenge-used");
     });
 
     it("goes on by itself until it is stopped", async () => {

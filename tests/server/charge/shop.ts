@@ -222,7 +222,7 @@ export class Shop {
 
   /** Another process on the same store. */
   reconciler(rpc: Rpc = this.town.rpc, options: { intervalMs?: number } = {}) {
-    return createReconciler({ ...this.#settlement, ...options, store: this.store, rpc });
+    return createReconciler({ ...this.#settlement, ...options, rpc });
   }
 
   async challenge(context: RequestContext = request()): Promise<Issued> {

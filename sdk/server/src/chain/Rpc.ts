@@ -48,6 +48,19 @@ export interface SignatureAnswer {
   };
 }
 
+/** How thoroughly a signature is looked for. */
+export interface StatusOptions {
+  /** Beyond the recent ones. */
+  readonly history?: boolean;
+  /**
+   * At every endpoint; at least two must answer, where there are two. What any of them knows counts, and absence is as of
+   * the furthest behind of them.
+   */
+  readonly everywhere?: boolean;
+  /** A node whose ledger begins later than this slot has not looked, and does not say that it is not there. */
+  readonly since?: bigint;
+}
+
 /** What a transaction would do now. */
 export interface Simulation {
   /** Null when it would succeed; else as the node gives it. */
@@ -71,14 +84,7 @@ export interface Rpc {
   balance(address: string, options?: ReadOptions): Promise<bigint>;
   /** Lamports that an account of so many bytes must hold. */
   rentExemption(bytes: number): Promise<bigint>;
-  /**
-   * `history`: looks beyond the recent ones. `everywhere`: asks every endpoint (at least two must answer, where there
-   * are two); what any of them knows counts, and absence is as of the furthest behind of them.
-   */
-  status(
-    signature: string,
-    options?: { readonly history?: boolean; readonly everywhere?: boolean },
-  ): Promise<SignatureAnswer>;
+  status(signature: string, options?: StatusOptions): Promise<SignatureAnswer>;
   /** A transaction that has at least this commitment, as `jsonParsed`. */
   transaction(
     signature: string,

@@ -8,7 +8,7 @@ import {
   type VersionedTransaction,
 } from "@solana/web3.js";
 import { RpcError } from "./errors.js";
-import type { Account, Level, ReadOptions, Rpc, SignatureAnswer } from "./Rpc.js";
+import type { Account, Level, ReadOptions, Rpc, SignatureAnswer, StatusOptions } from "./Rpc.js";
 import { sleep } from "./sleep.js";
 
 export interface RpcOptions {
@@ -99,11 +99,16 @@ class Nodes implements Rpc {
     });
   }
 
-  async status(signature: string, { history = false, everywhere = false } = {}): Promise<SignatureAnswer> {
+  async status(signature: string, options: StatusOptions = {}): Promise<SignatureAnswer> {
+    const { history = false, everywhere = false, since } = options;
     const ask = async (node: Connection): Promise<SignatureAnswer> => {
       const { context, value } = await node.getSignatureStatuses([signature], { searchTransactionHistory: history });
       if (value.length !== 1) throw new TypeError("the node answered about other signatures");
-      return answer(context.slot, value[0] ?? null);
+      const status = value[0] ?? null;
+      if (status === null && since !== undefined && BigInt(await node.getFirstAvailableBlock()) > since) {
+        throw new RangeError("the node has forgotten what it is asked about");
+      }
+      return answer(context.slot, status);
     };
     if (!everywhere || this.#connections.length === 1) return this.#read("getSignatureStatuses", ask);
     const answers = await Promise.allSettled(this.#connections.map((node) => this.#within(ask(node))));

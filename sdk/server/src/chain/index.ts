@@ -4,7 +4,17 @@ export { createRpc, type Endpoint, type RpcOptions } from "./createRpc.js";
 export { MintError, type MintProblem, RpcError, SigningError, SimulationError, WrongClusterError } from "./errors.js";
 export { type Broadcast, broadcastOf, type Fate, fateOf, type LandOptions, land, lastValidBound } from "./landing.js";
 export { createMints, type Mint, type Mints, type TransferFee } from "./mint.js";
-export type { Account, Blockhash, Height, Level, ReadOptions, Rpc, SignatureAnswer, Simulation } from "./Rpc.js";
+export type {
+  Account,
+  Blockhash,
+  Height,
+  Level,
+  ReadOptions,
+  Rpc,
+  SignatureAnswer,
+  Simulation,
+  StatusOptions,
+} from "./Rpc.js";
 export {
   addSignature,
   type KeypairSigner,

@@ -2,7 +2,7 @@
 // and given up only when they can never land.
 import { Base58 } from "@mppsol/core";
 import type { VersionedTransaction } from "@solana/web3.js";
-import type { Level, Rpc, SignatureAnswer } from "./Rpc.js";
+import type { Height, Level, Rpc, SignatureAnswer } from "./Rpc.js";
 import { sleep, within } from "./sleep.js";
 
 /** A signed transaction that may be on its way: what must be kept before it is broadcast. */
@@ -127,12 +127,25 @@ async function look(
   // The order matters: first that no later block can take it, then that no block until then has.
   const finalized = await rpc.height("finalized");
   const passed = finalized.blockHeight > broadcast.lastValidBlockHeight;
-  const answer = await rpc.status(signature, { history: true, everywhere: passed });
+  const options = passed
+    ? { history: true, everywhere: true, since: earliestSlot(broadcast, finalized) }
+    : { history: true };
+  const answer = await rpc.status(signature, options);
   const found = fateIn(answer, commitment);
   if (found !== undefined) return found;
   // A node that lags behind that block has not looked far enough to say that the transaction is not there.
   const absent = answer.status === undefined && answer.contextSlot >= finalized.slot;
   return passed && absent ? { kind: "expired" } : { kind: "pending" };
+}
+
+/**
+ * A slot before which the transaction cannot have landed. Heights are known and slots are not, as some have no block:
+ * here at most every other one has none.
+ */
+function earliestSlot({ lastValidBlockHeight }: Omit<Broadcast, "wire">, { slot, blockHeight }: Height): bigint {
+  const blocks = blockHeight - (lastValidBlockHeight - MAX_PROCESSING_AGE - MAX_PROCESSING_AGE - NODE_SKEW);
+  const earliest = slot - 2n * blocks;
+  return earliest > 0n ? earliest : 0n;
 }
 
 /** `undefined` while it has not landed at that commitment. */

@@ -3,27 +3,21 @@
 import { randomUUID } from "node:crypto";
 import { RpcError } from "../chain/errors.js";
 import { fateOf } from "../chain/landing.js";
-import type { Charge, Store } from "../stores/Store.js";
+import type { Charge } from "../stores/Store.js";
 import type { Desk } from "./desk.js";
 import { conclude } from "./outcome.js";
 import { deskOf, type SelfSettlementOptions } from "./selfSettlement.js";
 
 export type ReconcilerOptions = Pick<
   SelfSettlementOptions,
-  "rpc" | "network" | "commitment" | "allowTransferFees" | "now" | "onError"
+  "rpc" | "store" | "network" | "commitment" | "allowTransferFees" | "now" | "onError"
 > & {
-  readonly store: Pick<Store, "charges" | "deliveries">;
   /** Milliseconds between rounds. Default 5,000. */
   readonly intervalMs?: number;
-  /** Charges of one round. Default 50. */
+  /** Charges of one round, looked at at once. Default 20. */
   readonly batch?: number;
   /** Milliseconds that another process leaves a charge alone. Default 15,000. */
   readonly leaseMs?: number;
-  /**
-   * Milliseconds that responses are kept for replays, those of sessions too. Longer than what was paid can be collected
-   * (`ChargeOptions.collectMs`), else it could be delivered twice. Default 24 hours.
-   */
-  readonly retentionMs?: number;
 };
 
 /** What a round has found out. */
@@ -48,31 +42,20 @@ export interface Reconciler {
   stop(): Promise<void>;
 }
 
-/** How often old responses are deleted. */
-const SWEEP_MS = 60_000;
-
 export function createReconciler(options: ReconcilerOptions): Reconciler {
-  const { intervalMs = 5_000, batch = 50, leaseMs = 15_000, retentionMs = 24 * 60 * 60 * 1000 } = options;
+  const { intervalMs = 5_000, batch = 20, leaseMs = 15_000 } = options;
   const desk = deskOf(options);
   const owner = randomUUID();
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let stopped = true;
-  let sweptAt = Number.NEGATIVE_INFINITY;
-
-  const sweep = async (): Promise<void> => {
-    if (desk.now() - sweptAt < SWEEP_MS) return;
-    sweptAt = desk.now();
-    await options.store.deliveries.sweep(sweptAt - retentionMs, sweptAt);
-  };
 
   const tick = async (): Promise<Round> => {
     const round = { confirmed: 0, rejected: 0, expired: 0, pending: 0 };
-    await sweep();
     // Nodes of another cluster would call everything expired.
     if (!(await isOfNetwork(desk))) return round;
     const charges = await desk.charges.lease(owner, batch, desk.now(), leaseMs);
-    for (const charge of charges) round[await lookAt(desk, charge)]++;
+    for (const found of await Promise.all(charges.map((charge) => lookAt(desk, charge)))) round[found]++;
     return round;
   };
 
