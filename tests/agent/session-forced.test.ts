@@ -104,11 +104,14 @@ describe("a forced close", () => {
   it("waits for the grace period where it is told to", async () => {
     const agent = agentOf(world);
     await served(agent, till);
-    const done = agent.forceClose(channelId(), { wait: true });
-    for (let i = 0; i < 200 && (await world.channel(channelId()))!.status === "open"; i++) await pause(5);
+    const old = channelId();
+    const done = agent.forceClose(old, { wait: true });
+    for (let i = 0; i < 200 && (await world.channel(old))!.status === "open"; i++) await pause(5);
+    // Meanwhile the agent pays on, by another channel.
+    expect(await served(agent, till)).equal(2);
     world.net.advanceSeconds(GRACE + 1);
-    expect((await done).kind).equal("closed");
-    expect(await world.tokens(world.buyer.publicKey)).equal(START_TOKENS);
+    expect(await done).deep.include({ kind: "closed", channelId: old, refunded: 1_000n });
+    expect(await world.tokens(world.buyer.publicKey)).equal(START_TOKENS - 1_000n);
     await world.checkConservation(till.channelIds);
   });
 

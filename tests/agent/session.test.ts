@@ -298,6 +298,17 @@ describe("sessions of the agent", () => {
     await agent.close();
   });
 
+  it("pay for a route that became free once more at most: without a receipt they wait to be asked", async () => {
+    const agent = agentOf(world);
+    await served(agent, till);
+    till.trick = () => ({ status: 200, body: { served: 7 } });
+    for (let i = 0; i < 3; i++) expect(await served(agent, till)).equal(7);
+    expect(till.log.slice(-3)).deep.equal(["voucher 20", "asked", "asked"]);
+    till.trick = () => "honest";
+    expect(await served(agent, till)).equal(2);
+    expect(till.account.accepted).equal(30n);
+  });
+
   it("put the credential in the header that the challenge names", async () => {
     till.header = "Payment-Authorization";
     const agent = agentOf(world);

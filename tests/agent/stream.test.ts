@@ -343,6 +343,17 @@ describe("streams of the agent", () => {
       expect((await agent.sessions()).length).equal(0);
       await world.checkConservation(till.channelIds);
     });
+
+    it("are topped up for no more than one stream may cost", async () => {
+      till.selling = { ...till.selling, operator: Keypair.generate(), suggestedDeposit: 30n };
+      till.work = till.streams(20);
+      const budget = { [world.mint.toBase58()]: { total: 1_000n } };
+      const agent = agentOf(world, { budget, session: { maxPerStream: 60n, maxPerRequest: 10n } });
+      const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+      expect(error).property("code", "amount-refused");
+      expect(events).have.length(6);
+      expect(till.account.deposit).equal(60n);
+    });
   });
 
   /** A stream that the test writes itself. */

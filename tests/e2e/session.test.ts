@@ -78,6 +78,7 @@ class Shop {
     const afterwards: Guard = payments.session({ price: 2n, unitType: "byte", reserve: 100n });
     return [
       ["/quote", paidFetch(fixed, () => Response.json({ served: ++this.served }))],
+      ["/echo", paidFetch(fixed, async (request) => new Response(await request.text()))],
       ["/fails", paidFetch(fixed, () => new Response("sorry", { status: 500 }))],
       [
         "/tokens",
@@ -216,6 +217,22 @@ describe("agent and server, by session", () => {
     const paid = START_TOKENS - (await world.tokens(world.buyer.publicKey));
     expect(paid >= channel!.spent && paid <= channel!.signed, `${paid} for ${channel!.spent}`).equal(true);
     await settled(paid, ids);
+  });
+
+  it("a POST, paid for with its body, and a stream that answers one", async () => {
+    shop = await Shop.start(world, memoryStore());
+    const agent = agentOf();
+    const post = (path: string, body: string) => agent.fetch(`${shop.url}${path}`, { method: "POST", body });
+    for (const body of ["one", "two"]) {
+      const response = await post("/echo", body);
+      expect([response.status, await response.text()]).deep.equal([200, body]);
+    }
+    const text = await (await post("/tokens?n=6", "prompt")).text();
+    expect(text.match(/data: token/g)).have.length(6);
+    const ids = await idsOf(agent);
+    expect((await agent.sessions())[0]!.spent).equal(38n);
+    await agent.closeSessions();
+    await settled(38n, ids);
   });
 
   it("a price that is known after the work: the rest of the reservation is credit for the next request", async () => {

@@ -4,7 +4,7 @@ import type { SessionTill } from "./session-till.js";
 import type { SessionWorld } from "./session-world.js";
 
 /** Short waits, so that tests of what never comes end. */
-export const TIMING = { errandMs: 3_000, pollMs: 5, chainMs: 300 };
+export const TIMING = { errandMs: 10_000, pollMs: 5, chainMs: 300 };
 
 export function agentOf(world: SessionWorld, more: Partial<AgentOptions> = {}): Agent {
   return createAgent({

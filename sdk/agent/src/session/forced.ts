@@ -40,16 +40,11 @@ export async function forceClose(desk: Desk, channel: Channel): Promise<ForcedCl
   }
 }
 
-/** As `forceClose`, and waits for the grace period in between. */
-export async function forceCloseAndWait(desk: Desk, channel: Channel, signal?: AbortSignal): Promise<ForcedClose> {
-  for (;;) {
-    const result = await forceClose(desk, channel);
-    if (result.kind === "closed") return result;
-    const { pollMs, chainMs } = desk.timing;
-    const left = (result.sealableAt - (await desk.chain.now())) * 1_000;
-    // Not all of it at once: the seller can close at any moment.
-    await pause(Math.min(Math.max(left, pollMs), chainMs), signal);
-  }
+/** Waits until a channel can be sealed, or for as long as it is wise not to look. */
+export async function waitForGrace({ chain, timing }: Desk, sealableAt: number, signal?: AbortSignal): Promise<void> {
+  const left = (sealableAt - (await chain.now())) * 1_000;
+  // Not all of it at once: the seller can close at any moment.
+  await pause(Math.min(Math.max(left, timing.pollMs), timing.chainMs), signal);
 }
 
 /** One transition; `undefined` when it was made and the next can be looked at. */

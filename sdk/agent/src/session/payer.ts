@@ -11,7 +11,7 @@ import type { Channel } from "./channel.js";
 import { type Closed, close, isSettled, settledAlready, stateOf } from "./close.js";
 import { conclude, type Desk } from "./desk.js";
 import { SessionError, SessionTermsError } from "./errors.js";
-import { type ForcedClose, forceClose, forceCloseAndWait } from "./forced.js";
+import { type ForcedClose, forceClose, waitForGrace } from "./forced.js";
 import { open } from "./open.js";
 import { mismatch } from "./opening.js";
 import { DEFAULT_MAX_CHANNELS, MAX_BACKDATE_SLOTS, type SessionOptions, TIMING } from "./options.js";
@@ -141,10 +141,13 @@ class Sessions implements SessionPayer, Till {
     if (channel === undefined) throw new SessionError("channel-unusable", channelId, "this agent does not have it");
     await this.#desk.chain.checkCluster();
     const group = this.#book.groupOf(channel);
-    const work = () => (wait ? forceCloseAndWait(this.#desk, channel, signal) : forceClose(this.#desk, channel));
-    const result = await group.turns.run(work, signal);
-    if (result.kind === "closed") group.channels.delete(channel);
-    return result;
+    for (;;) {
+      // A turn for each step: meanwhile others may pay the same seller by another channel.
+      const result = await group.turns.run(() => forceClose(this.#desk, channel), signal);
+      if (result.kind === "closed") group.channels.delete(channel);
+      if (result.kind === "closed" || !wait) return result;
+      await waitForGrace(this.#desk, result.sealableAt, signal);
+    }
   }
 
   async stop(): Promise<void> {

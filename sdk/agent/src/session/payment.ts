@@ -160,7 +160,7 @@ export class SessionPayment implements Payment {
   }
 
   async #acknowledge(receipt: Receipt.Receipt | undefined, response: Response, cumulative: bigint | undefined) {
-    const { channel } = this.paid;
+    const { channel, errand } = this.paid;
     const said = sessionReceipt(receipt);
     if (said !== undefined && (cumulative === undefined || said.acceptedCumulative >= cumulative)) {
       await channel.believe(said);
@@ -168,8 +168,10 @@ export class SessionPayment implements Payment {
       return;
     }
     channel.spentKnown = false;
-    // Served without a receipt: then the voucher was taken.
-    if (response.ok && cumulative !== undefined) await channel.believe({ acceptedCumulative: cumulative });
+    if (!response.ok) return;
+    // Served without a receipt: perhaps it was for nothing, so the next one waits to be asked; but the voucher is gone.
+    if (said === undefined) this.#till.forgetRoute(errand);
+    if (cumulative !== undefined) await channel.believe({ acceptedCumulative: cumulative });
   }
 
   /** Whether the refusal can mean that the server has this voucher already. Not every server says so by a code. */

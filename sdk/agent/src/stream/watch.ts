@@ -40,6 +40,8 @@ class StreamMeter implements Meter {
   readonly #group: Group;
   readonly #stream: Stream;
   #granted: bigint;
+  /** What the seller had drawn when the stream began. */
+  readonly #drawn: bigint;
   #challenge: Challenge.Challenge | undefined;
 
   constructor(desk: Desk, group: Group, stream: Stream) {
@@ -47,6 +49,7 @@ class StreamMeter implements Meter {
     this.#group = group;
     this.#stream = stream;
     this.#granted = stream.granted;
+    this.#drawn = stream.channel.record.acknowledged;
     stream.channel.streams++;
     stream.channel.spentKnown = false;
   }
@@ -81,7 +84,7 @@ class StreamMeter implements Meter {
     requireUsable(channel);
     await channel.believe({ acceptedCumulative });
     if (channel.record.voucherSigner === "operator") {
-      if (required > channel.record.deposit) await topUp(this.#desk, channel, terms, errand, required);
+      await this.#provide(required);
       return;
     }
     // Another request's voucher was enough for this one too.
@@ -97,6 +100,17 @@ class StreamMeter implements Meter {
     const voucher = await grant(this.#desk, channel, errand, { target, bound, idempotencyKey, terms });
     this.#granted += channel.record.signed - before;
     await this.#send(voucher, idempotencyKey);
+  }
+
+  /** Where the seller signs, it can only ask for a larger deposit. */
+  async #provide(required: bigint): Promise<void> {
+    const { channel, terms, errand } = this.#stream;
+    if (required <= channel.record.deposit) return;
+    if (required - this.#drawn > terms.maxPerStream) {
+      const much = `${required - this.#drawn} is above the bound of ${terms.maxPerStream}`;
+      throw new SessionError("amount-refused", channel.id, `no top-up for this stream: ${much}`);
+    }
+    await topUp(this.#desk, channel, terms, errand, required);
   }
 
   /** What is asked for, and as much beyond it as the caller wants to be ahead and may be. */
