@@ -13,12 +13,13 @@ import { paid } from "@mppsol/server/node";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import { z } from "zod";
+import { SessionWorld } from "./support/session-world.js";
 import { rejected } from "./support/till.js";
 import { World } from "./support/world.js";
 
 describe("the agent and the server", () => {
   let world: World;
-  let payments: Payments;
+  let payments: Payments | undefined;
   let server: Server | undefined;
   /** What ran, by path. */
   const runs: string[] = [];
@@ -40,7 +41,8 @@ describe("the agent and the server", () => {
     server?.closeAllConnections();
     server?.close();
     server = undefined;
-    await payments.close();
+    await payments?.close();
+    payments = undefined;
   });
 
   function seller(more: Partial<PaymentsOptions> = {}): Payments {
@@ -237,5 +239,47 @@ describe("the agent and the server", () => {
     const wrong = await tools.callTool({ name: "add", arguments: { a: "x" } });
     expect(wrong.isError).to.equal(true);
     await client.close();
+  });
+
+  it("keep a session over MCP: one deposit, a voucher a call, and a close that pays the rest back", async () => {
+    const chain = await SessionWorld.start();
+    const sold = createPayments({
+      recipient: chain.seller.publicKey,
+      network: "localnet",
+      rpc: chain.net.url,
+      store: memoryStore(),
+      secret: "a secret of the tests, 32 bytes or more",
+      feePayer: chain.sponsor,
+      closer: chain.seller,
+    });
+    const shop = new McpServer({ name: "shop", version: "1" });
+    paidTool(shop, sold.session("0.001"), "double", { inputSchema: { n: z.number() } }, ({ n }) => {
+      runs.push("double");
+      return { content: [{ type: "text", text: String(2 * n) }] };
+    });
+    shop.registerTool("free", {}, () => ({ content: [{ type: "text", text: "free" }] }));
+    const [here, there] = InMemoryTransport.createLinkedPair();
+    const client = new Client({ name: "agent", version: "1" });
+    await Promise.all([shop.connect(there), client.connect(here)]);
+    const payer = createAgent({
+      signer: chain.buyer,
+      rpc: chain.connection,
+      network: "localnet",
+      budget: { usdc: { perRequest: 1_000n, deposit: 100_000n } },
+    });
+    const tools = payingClient(client, payer, { server: "shop" });
+    const before = await chain.tokens(chain.buyer.publicKey);
+    for (const n of [1, 2, 3]) {
+      const { content } = await tools.callTool({ name: "double", arguments: { n } });
+      expect((content as { text: string }[])[0]!.text).to.equal(String(2 * n));
+      await tools.callTool({ name: "free" });
+    }
+    expect(runs).to.have.length(3);
+    expect(await payer.sessions()).to.have.length(1);
+    expect(await payer.spending("usdc")).to.include({ spent: 3_000n });
+    await payer.close();
+    expect(before - (await chain.tokens(chain.buyer.publicKey))).to.equal(3_000n);
+    expect(await chain.tokens(chain.seller.publicKey)).to.equal(3_000n);
+    await Promise.all([client.close(), sold.close(), chain.close()]);
   });
 });

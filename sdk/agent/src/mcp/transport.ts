@@ -24,9 +24,12 @@ const DAMAGED = 'Payment id=""';
 /** Of the SDK's own making: the server may or may not have done the work. */
 const NO_ANSWER: ReadonlySet<unknown> = new Set([-32000, -32001]); // connection closed, request timeout
 
-/** The call is all in its URL, so that whoever knows the URL can make it again. */
+/**
+ * The call is all in its URL, so that whoever knows the URL can make it again. What is called is its path, as what is sold
+ * is of a resource; how, its query.
+ */
 export function urlOf(server: string, { method, params }: Call): string {
-  const url = new URL(`mcp://${server}/${method}`);
+  const url = new URL(`mcp://${server}/${method}/${encodeURIComponent(String(params.name ?? params.uri))}`);
   url.searchParams.set("params", JSON.stringify(params));
   return url.href;
 }
@@ -63,7 +66,7 @@ export function calls(run: (call: Call) => Promise<object>): {
 
 /** The call of a URL, with what the agent says in headers. */
 function paidCall(url: URL, headers: Headers): Call {
-  const method = url.pathname.slice(1) as Call["method"];
+  const method = url.pathname.split("/").slice(1, 3).join("/") as Call["method"];
   const params = JSON.parse(url.searchParams.get("params") ?? "{}") as Call["params"];
   const meta: Record<string, unknown> = { ...params._meta };
   const credential = headers.get("payment-authorization") ?? headers.get("authorization");
