@@ -1,7 +1,8 @@
 // The demo: both stories on one chain, and what is said about them.
+
+import { pgliteStore } from "@mppsol/server/stores";
 import { sum } from "./books.js";
 import { Checks } from "./checks.js";
-import type { OpenStore } from "./journal.js";
 import * as Oracle from "./oracle.js";
 import { costs, count, holdings, type Printer, row, sol, usdc } from "./print.js";
 import * as Session from "./session.js";
@@ -13,7 +14,7 @@ export interface DemoOptions {
   readonly price: bigint;
   readonly out: Printer;
   /** What the seller keeps its vouchers in, to try another. */
-  readonly openStore?: OpenStore;
+  readonly openStore?: Session.OpenStore;
 }
 
 export interface Report {
@@ -30,13 +31,18 @@ export async function demo(options: DemoOptions): Promise<Report> {
   const { requests, price, out } = options;
   const started = performance.now();
   const deposit = (BigInt(requests) * price * 5n) / 4n;
-  const world = await start(10n * deposit);
+  const world = await start(10n * deposit + 1_000_000n);
   const checks = new Checks();
   let finished = false;
   try {
-    out.say("A session: an agent pays a metered HTTP API");
+    out.say("A charge and a session: an agent pays an HTTP API");
     out.say(row("chain", `embedded, running ${[...world.programs].join(", ")}`));
-    const session = await Session.run(world, { ...options, deposit }, checks, out);
+    const session = await Session.run(
+      world,
+      { openStore: (dataDir) => pgliteStore({ dataDir }), ...options, deposit },
+      checks,
+      out,
+    );
     out.say();
     saySession(out, session);
     out.say();
@@ -54,13 +60,13 @@ export async function demo(options: DemoOptions): Promise<Report> {
 }
 
 function saySession(out: Printer, session: Session.SessionReport): void {
-  const { requests, transactions, requestsPerSecond, seconds, diskSyncs, before, open, after } = session;
+  const { requests, transactions, requestsPerSecond, seconds, before, open, after } = session;
   const fees = sum(transactions.map(({ fee }) => fee));
   const units = transactions.reduce((total, cost) => total + cost.units, 0);
   const rate = `${count(Math.round(requestsPerSecond))} a second`;
   out.say(row("requests", `${count(requests)} paid and answered in ${seconds.toFixed(2)} s, ${rate}`));
-  out.say(row("on disk", `each voucher before its answer; ${count(diskSyncs)} syncs`));
-  out.say(row("on chain", `${session.landed} transactions, ${count(units)} CU, ${count(fees)} lamports`));
+  out.say(row("on disk", "each voucher and each debit, before its answer"));
+  out.say(row("on chain", `${transactions.length} transactions, ${count(units)} CU, ${count(fees)} lamports`));
   for (const line of costs(transactions)) out.say(line);
   const moments = [
     { name: "before", books: before },

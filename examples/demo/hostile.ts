@@ -1,8 +1,8 @@
-// Four ways to get data without paying for it. All must be refused, and change nothing.
+// Ways to get data without paying for it. All must be refused, and change nothing.
+import { randomUUID } from "node:crypto";
+import { Challenge, Credential, SessionAction, type SignedVoucher } from "@mppsol/core";
+import { signVoucher } from "@mppsol/programs";
 import { Keypair } from "@solana/web3.js";
-import type { Agent } from "./agent.js";
-import type { Answer } from "./pipeline.js";
-import { parseChallenge } from "./wire.js";
 
 export interface Attempt {
   readonly name: string;
@@ -12,36 +12,59 @@ export interface Attempt {
   readonly detail: string;
 }
 
-export async function tryAll(agent: Agent): Promise<Attempt[]> {
-  const { price, deposit } = agent.session;
-  const last = agent.lastVoucher;
-  if (last === undefined) throw new Error("there is no voucher to replay yet");
-  const signer = agent.voucherKey.publicKey.toBase58();
-  const stolen = await agent.voucher(agent.granted + price, Keypair.generate());
-  const tooMuch = await agent.voucher(deposit + price);
+export interface Loot {
+  readonly url: string;
+  /** A credential that has paid for a request. */
+  readonly paid: Credential.Credential;
+  /** The payer's key, as only the payer has it. */
+  readonly wallet: Keypair;
+  readonly price: bigint;
+  readonly deposit: bigint;
+}
+
+export async function tryAll({ url, paid, wallet, price, deposit }: Loot): Promise<Attempt[]> {
+  const action = SessionAction.fromJson(paid.payload);
+  if (action.action !== "voucher") throw new Error("there is no voucher to replay yet");
+  const { channelId, voucher: last } = action;
+  const next = last.voucher.cumulativeAmount + price;
+  const stolen = await signVoucher({ channelId, cumulativeAmount: next }, Keypair.generate());
+  const tooMuch = await signVoucher({ channelId, cumulativeAmount: deposit + price }, wallet);
+  const request = Challenge.requestOf(paid.challenge);
+  const cheaper = Challenge.issue({ ...terms(paid.challenge), request: { ...request, amount: "1" } }, "x".repeat(32));
+  const cheap = await signVoucher({ channelId, cumulativeAmount: last.voucher.cumulativeAmount + 1n }, wallet);
+  const ask = (voucher: SignedVoucher.SignedVoucher, challenge = paid.challenge) =>
+    get(url, { challenge, payload: SessionAction.toJson({ action: "voucher", channelId, voucher }) });
   return [
-    attempt("the last voucher again", await agent.get(agent.credential("voucher", last))),
-    attempt("a voucher signed by another key", await agent.get(agent.credential("voucher", { ...stolen, signer }))),
-    attempt("more than the deposit", await agent.get(agent.credential("voucher", tooMuch))),
-    attempt("no voucher", await agent.get()),
+    attempt("the last voucher again", await ask(last)),
+    attempt("a voucher signed by another key", await ask({ ...stolen, signer: last.signer })),
+    attempt("more than the deposit", await ask(tooMuch)),
+    attempt("a price of one's own making", await ask(cheap, cheaper)),
+    attempt("no voucher", await get(url)),
   ];
 }
 
-function attempt(name: string, answer: Answer): Attempt {
-  const body = JSON.parse(answer.body) as { detail?: string; serial?: number };
-  const refused =
-    answer.status === 402 &&
-    answer.headers.get("content-type") === "application/problem+json" &&
-    answer.headers.get("payment-receipt") === undefined &&
-    body.serial === undefined &&
-    isChallenge(answer.headers.get("www-authenticate"));
-  return { name, refused, detail: body.detail ?? `status ${answer.status}` };
+function terms({ realm, method, intent }: Challenge.Challenge) {
+  return { realm, method, intent };
 }
 
-function isChallenge(header: string | undefined): boolean {
-  try {
-    return parseChallenge(header ?? "").intent === "session";
-  } catch {
-    return false;
-  }
+interface Answer {
+  readonly response: Response;
+  readonly body: string;
+}
+
+async function get(url: string, credential?: Credential.Credential): Promise<Answer> {
+  const headers = credential === undefined ? {} : { authorization: Credential.format(credential) };
+  const response = await fetch(url, { headers: { ...headers, "idempotency-key": randomUUID() } });
+  return { response, body: await response.text() };
+}
+
+function attempt(name: string, { response, body }: Answer): Attempt {
+  const json = JSON.parse(body) as { detail?: string; quote?: string };
+  const refused =
+    response.status === 402 &&
+    response.headers.get("content-type") === "application/problem+json" &&
+    !response.headers.has("payment-receipt") &&
+    json.quote === undefined &&
+    Challenge.parseAll(response.headers.get("www-authenticate") ?? "").length === 1;
+  return { name, refused, detail: (json.detail ?? `status ${response.status}`).slice(0, 60) };
 }

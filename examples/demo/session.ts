@@ -1,18 +1,23 @@
-// The session, from 402 to payout: 1,000 requests, two transactions.
+// The session, from 402 to payout: 1,000 requests, two transactions. And a report, by one transaction more.
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { OPEN_SLOT_WINDOW, TREASURY } from "@mppsol/programs";
+import { type Agent, createAgent, paymentOf } from "@mppsol/agent";
+import { Receipt } from "@mppsol/core";
+import { decodeChannel, OPEN_SLOT_WINDOW, TREASURY } from "@mppsol/programs";
+import type { Store } from "@mppsol/server";
 import { PublicKey } from "@solana/web3.js";
-import { Agent } from "./agent.js";
 import * as Books from "./books.js";
 import type { Checks } from "./checks.js";
 import { type Attempt, tryAll } from "./hostile.js";
-import type { OpenStore } from "./journal.js";
 import { count, type Printer, row, usdc } from "./print.js";
 import { Seller } from "./seller.js";
+import { Tap } from "./tap.js";
 import { requirePrograms, type World } from "./world.js";
+
+/** Makes a seller's store in a folder, or opens the one that is there. */
+export type OpenStore = (folder: string) => Store;
 
 export interface SessionOptions {
   readonly requests: number;
@@ -20,35 +25,36 @@ export interface SessionOptions {
   readonly price: bigint;
   /** Base units that the agent locks. */
   readonly deposit: bigint;
-  readonly openStore?: OpenStore;
+  readonly openStore: OpenStore;
 }
 
 export interface SessionReport {
   readonly requests: number;
   readonly price: bigint;
+  readonly reportPrice: bigint;
   readonly deposit: bigint;
   readonly spent: bigint;
   readonly refunded: bigint;
   readonly transactions: readonly Books.Cost[];
-  /** Transactions that the chain processed meanwhile, by its own count. */
+  /** Transactions that the chain processed for the session, by its own count. */
   readonly landed: number;
   /** Seconds in which the requests were paid and answered; the restart is not in them. */
   readonly seconds: number;
   readonly requestsPerSecond: number;
-  readonly diskSyncs: number;
   readonly attempts: readonly Attempt[];
   readonly before: Books.Books;
   readonly open: Books.Books;
   readonly after: Books.Books;
 }
 
-/** Requests under way at a time. */
-const WINDOW = 16;
+/** Slots that the open transaction has to land in: a channel may be back-dated by 1,400 of the 1,500 slots of its window. */
+const BACKDATE_SLOTS = 1_400;
+const REPORT_PRICE = 50_000n;
 
 export async function run(world: World, options: SessionOptions, checks: Checks, out: Printer): Promise<SessionReport> {
   requirePrograms(world, "mppsol_session");
   const folder = await mkdtemp(join(tmpdir(), "mppsol-demo-"));
-  const stage = new Stage(world, options, checks, out, join(folder, "seller.journal"));
+  const stage = new Stage(world, options, checks, out, join(folder, "seller"));
   try {
     return await stage.play();
   } finally {
@@ -62,66 +68,70 @@ class Stage {
   readonly #options: SessionOptions;
   readonly #checks: Checks;
   readonly #out: Printer;
-  readonly #startSeller: () => Promise<Seller>;
+  readonly #secret = randomBytes(32).toString("hex");
+  readonly #folder: string;
+  readonly #tap = new Tap();
   readonly #agent: Agent;
-  readonly #serials: number[] = [];
+  /** What each receipt said was spent. */
+  readonly #spent: bigint[] = [];
   #seller: Seller | undefined;
   #seconds = 0;
-  #syncs = 0;
 
-  constructor(world: World, options: SessionOptions, checks: Checks, out: Printer, journal: string) {
+  constructor(world: World, options: SessionOptions, checks: Checks, out: Printer, folder: string) {
     this.#world = world;
     this.#options = options;
     this.#checks = checks;
     this.#out = out;
-    this.#agent = new Agent(world.agent, { mint: world.mint, maxPrice: options.price });
-    const secret = randomBytes(32).toString("hex");
-    const { connection, mint, decimals, seller, operator } = world;
-    this.#startSeller = () =>
-      Seller.start({
-        ...{ connection, mint, decimals, secret, journal, operator },
-        payee: seller,
-        price: options.price,
-        minimumDeposit: options.price,
-        ...(options.openStore === undefined ? {} : { openStore: options.openStore }),
-      });
+    this.#folder = folder;
+    const mint = world.mint.toBase58();
+    this.#agent = createAgent({
+      signer: world.agent,
+      rpc: world.net.url,
+      network: "localnet",
+      budget: { [mint]: { perRequest: max(options.price, REPORT_PRICE), deposit: options.deposit } },
+      confirm: () => true,
+      fetch: this.#tap.fetch,
+      session: { deposit: () => options.deposit, topUp: false, backdateSlots: BACKDATE_SLOTS },
+    });
   }
 
   async play(): Promise<SessionReport> {
     const { requests, price, deposit } = this.#options;
     const { connection } = this.#world;
     const before = await this.#books();
-    const countBefore = await connection.getTransactionCount("confirmed");
-
     this.#seller = await this.#startSeller();
-    await this.#agent.connect(this.#seller.url);
-    this.#out.say(row("api", `${this.#seller.url}, ${usdc(price)} USDC a request`));
-    const opened = await this.#agent.open(deposit);
-    const channel = new PublicKey(this.#agent.session.channelId);
+    const charge = await this.#buyReport();
+
+    const countBefore = await connection.getTransactionCount("confirmed");
+    this.#out.say(row("api", `${this.#seller.quoteUrl}, ${usdc(price)} USDC a request`));
+    await this.#pay(1);
+    const channel = await this.#channel();
+    const [opened] = await connection.getSignaturesForAddress(channel, {}, "confirmed");
     const open = await this.#books(channel);
     this.#out.say(row("open", `${usdc(deposit)} USDC locked in channel ${channel.toBase58()}`));
-
     const half = Math.floor(requests / 2);
-    await this.#pay(half);
-    await this.#restart(half);
-    const attempts = await this.#hostile();
+    await this.#pay(half - 1);
+    await this.#restart(channel, half);
+    const attempts = await this.#hostile(channel);
     await this.#pay(requests - half);
 
-    this.#passWindow();
-    const receipt = await this.#agent.close();
-    const closed = receipt.txHash ?? "";
+    await this.#passWindow(channel);
+    const [closed] = await this.#agent.closeSessions();
+    if (closed?.kind !== "closed") throw closed?.error ?? new Error("there was nothing to close");
     this.#out.say(row("close", "last voucher, payout, refund and all rent in one transaction"));
-    this.#syncs += this.#seller.syncs;
 
     const report: SessionReport = {
-      ...{ requests, price, deposit, before, open, attempts },
-      spent: BigInt(receipt.spent),
-      refunded: BigInt(receipt.refunded ?? 0),
-      transactions: [await Books.cost(connection, "open", opened), await Books.cost(connection, "close", closed)],
+      ...{ requests, price, reportPrice: REPORT_PRICE, deposit, before, open, attempts },
+      spent: this.#spent.at(-1) ?? 0n,
+      refunded: closed.refunded ?? 0n,
+      transactions: [
+        await Books.cost(connection, "charge", charge),
+        await Books.cost(connection, "open", opened?.signature ?? ""),
+        await Books.cost(connection, "close", closed.signature ?? ""),
+      ],
       landed: (await connection.getTransactionCount("confirmed")) - countBefore,
       seconds: this.#seconds,
       requestsPerSecond: requests / this.#seconds,
-      diskSyncs: this.#syncs,
       after: await this.#books(channel),
     };
     await this.#judge(report, channel);
@@ -129,58 +139,88 @@ class Stage {
   }
 
   async clear(): Promise<void> {
-    this.#agent.disconnect();
+    await this.#agent.close({ keepSessions: true });
     await this.#seller?.stop();
   }
 
+  #startSeller(port = 0): Promise<Seller> {
+    const { price, openStore } = this.#options;
+    const store = openStore(this.#folder);
+    return Seller.start(this.#world, { price, reportPrice: REPORT_PRICE, secret: this.#secret, store }, port);
+  }
+
+  /** One payment, one transaction. Returns its signature. */
+  async #buyReport(): Promise<string> {
+    const response = await this.#agent.fetch(this.#seller!.reportUrl);
+    const receipt = paymentOf(response)?.receipt;
+    this.#checks.that("the report was bought and came with a receipt", response.ok && receipt !== undefined);
+    this.#out.say(row("charge", `a report for ${usdc(REPORT_PRICE)} USDC, by one transaction`));
+    return receipt?.reference ?? "";
+  }
+
   async #pay(requests: number): Promise<void> {
-    const paidBefore = this.#serials.length;
     const secondsBefore = this.#seconds;
     const started = performance.now();
-    await this.#agent.pay(requests, WINDOW, ({ serial }) => {
-      this.#serials.push(serial);
-      const done = this.#serials.length;
+    for (let i = 0; i < requests; i++) {
+      const response = await this.#agent.fetch(this.#seller!.quoteUrl);
+      const receipt = paymentOf(response)?.receipt;
+      if (!response.ok || receipt === undefined)
+        throw new Error(`answered ${response.status}, without a sound receipt`);
+      await response.arrayBuffer();
+      this.#spent.push(Receipt.asSession(receipt).spent);
+      const done = this.#spent.length;
       this.#seconds = secondsBefore + (performance.now() - started) / 1000;
-      if (done > paidBefore) this.#out.progress("  paying", done, this.#options.requests, done / this.#seconds);
-    });
+      this.#out.progress("  paying", done, this.#options.requests, done / this.#seconds);
+    }
   }
 
-  /** The seller goes away with all it has in memory, and comes back with what is on disk. */
-  async #restart(served: number): Promise<void> {
+  async #channel(): Promise<PublicKey> {
+    const [channel] = await this.#agent.sessions();
+    if (channel === undefined) throw new Error("no session is open");
+    return new PublicKey(channel.channelId);
+  }
+
+  /** The seller goes away with all it has in memory, and comes back with what is in its store. */
+  async #restart(channel: PublicKey, served: number): Promise<void> {
     const old = this.#seller;
     if (old === undefined) return;
+    const { port } = old;
     await old.stop();
-    this.#syncs += old.syncs;
-    this.#seller = await this.#startSeller();
-    await this.#agent.connect(this.#seller.url);
-    const { channelId } = this.#agent.session;
-    const known = accountOf(this.#seller, channelId);
-    this.#checks.equal("the restarted seller holds every voucher", known.accepted, this.#agent.granted);
-    this.#checks.equal("the restarted seller counts every request", known.served, served);
+    this.#seller = await this.#startSeller(port);
+    const known = await this.#seller.account(channel.toBase58());
+    const paid = BigInt(served) * this.#options.price;
+    this.#checks.equal("the restarted seller holds every voucher", known.accepted, paid);
+    this.#checks.equal("the restarted seller counts every request", known.spent, paid);
     const at = `${count(served)} request${served === 1 ? "" : "s"}`;
-    this.#out.say(row("restart", `the seller stopped and started again from its journal at ${at}`));
+    this.#out.say(row("restart", `the seller stopped and started again from its store at ${at}`));
   }
 
-  async #hostile(): Promise<Attempt[]> {
-    const { channelId } = this.#agent.session;
-    const before = JSON.stringify(accountOf(this.#seller, channelId), text);
-    const attempts = await tryAll(this.#agent);
+  async #hostile(channel: PublicKey): Promise<Attempt[]> {
+    const { price, deposit } = this.#options;
+    const seller = this.#seller!;
+    const paid = this.#tap.last;
+    if (paid === undefined) throw new Error("nothing was paid yet");
+    const account = async () => JSON.stringify(await seller.account(channel.toBase58()), text);
+    const before = await account();
+    const attempts = await tryAll({ url: seller.quoteUrl, paid, wallet: this.#world.agent, price, deposit });
     for (const { name, refused, detail } of attempts) {
       this.#checks.that(`refused: ${name} (${detail})`, refused);
       this.#out.say(row(refused ? "refused" : "SERVED", `${name}: 402, ${detail}`));
     }
-    const after = JSON.stringify(accountOf(this.#seller, channelId), text);
-    this.#checks.equal("the refused tries changed nothing", after, before);
+    this.#checks.equal("the refused tries changed nothing", await account(), before);
     return attempts;
   }
 
   /**
    * Lets the chain go on until the channel's window has passed, so that the close gives back the channel's rent too.
-   * The agent back-dated the channel, so that this takes 20 seconds from open instead of ten minutes.
+   * The agent back-dated the channel, so that this takes 40 seconds from open instead of ten minutes.
    */
-  #passWindow(): void {
-    const { net } = this.#world;
-    const missing = Number(this.#agent.session.openSlot + OPEN_SLOT_WINDOW) + 1 - net.clock().slot;
+  async #passWindow(channel: PublicKey): Promise<void> {
+    const { net, connection } = this.#world;
+    const account = await connection.getAccountInfo(channel, "confirmed");
+    if (account === null) throw new Error("the channel is not on chain");
+    const { openSlot } = decodeChannel(account.data);
+    const missing = Number(openSlot + OPEN_SLOT_WINDOW) + 2 - net.clock().slot;
     if (missing <= 0) return;
     net.warpSlots(missing);
     this.#out.say(row("skip", `${missing} slots of chain time, to the end of the window of the back-dated channel`));
@@ -202,13 +242,17 @@ class Stage {
     const { requests, price, deposit, before, open, after, transactions } = report;
     const checks = this.#checks;
     const owed = BigInt(requests) * price;
+    const all = owed + report.reportPrice;
     const change = (name: string, to = after) => Books.holding(to, name).tokens - Books.holding(before, name).tokens;
 
-    const inOrder = this.#serials.every((serial, at) => serial === at + 1);
-    checks.that("every request was answered once, none twice", inOrder && this.#serials.length === requests);
-    checks.equal("the chain processed two transactions", report.landed, 2);
+    const inOrder = this.#spent.every((spent, at) => spent === BigInt(at + 1) * price);
+    checks.that("every request was debited once, none twice", inOrder && this.#spent.length === requests);
+    checks.equal("the chain processed two transactions for the session", report.landed, 2);
     const seen = await this.#world.connection.getSignaturesForAddress(channel, {}, "confirmed");
-    const expected = transactions.map(({ signature }) => signature).sort();
+    const expected = transactions
+      .slice(1)
+      .map(({ signature }) => signature)
+      .sort();
     checks.equal(
       "the channel was in those two alone",
       seen
@@ -218,13 +262,13 @@ class Stage {
       expected.join(),
     );
     checks.that(
-      "both succeeded",
+      "all succeeded",
       transactions.every(({ succeeded }) => succeeded),
     );
 
     checks.equal("while open, the escrow held the deposit", Books.holding(open, "channel and escrow").tokens, deposit);
-    checks.equal("the seller has price x requests", change("seller"), owed);
-    checks.equal("the agent has the rest", change("agent"), -owed);
+    checks.equal("the seller has price x requests, and the report's price", change("seller"), all);
+    checks.equal("the agent has the rest", change("agent"), -all);
     checks.equal("the refund was deposit less price x requests", report.refunded, deposit - owed);
     checks.equal("nothing went to the treasury", change("treasury"), 0n);
     checks.equal("nothing is left in escrow", Books.holding(after, "channel and escrow").tokens, 0n);
@@ -243,16 +287,10 @@ class Stage {
   }
 }
 
-/** What the seller knows of the channel; nothing when it has lost it. */
-function accountOf(seller: Seller | undefined, channelId: string): { accepted: bigint; served: number } {
-  try {
-    const { accepted, served } = seller!.account(channelId);
-    return { accepted, served };
-  } catch {
-    return { accepted: 0n, served: 0 };
-  }
-}
-
 function text(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? value.toString() : value;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
