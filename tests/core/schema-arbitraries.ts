@@ -193,8 +193,9 @@ export function damagedJson(sound: fc.Arbitrary<JsonObject>): fc.Arbitrary<unkno
     for (const { at, by, remove, key } of edits) {
       const places = placesOf(copy);
       const [holder, member] = places[at % places.length] ?? [copy, "x"];
-      if (remove) delete holder[key ?? member];
-      else holder[key ?? member] = structuredClone(by);
+      const name = Array.isArray(holder) ? member : (key ?? member);
+      if (remove) delete holder[name];
+      else holder[name] = structuredClone(by);
     }
     return copy;
   });

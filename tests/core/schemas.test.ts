@@ -61,7 +61,7 @@ function schema<T>({ name, any, fromJson, toJson }: Schema<T>) {
         }),
         { numRuns: 300 },
       ),
-    damage: () => fc.assert(fc.property(damagedJson(any.map(toJson)), settles), { numRuns: 2000 }),
+    damage: () => fc.assert(fc.property(damagedJson(any.map(toJson)), settles), { numRuns: 1000 }),
     anything: () => fc.assert(fc.property(anything, settles), { numRuns: 500 }),
     path: () =>
       fc.assert(
