@@ -141,6 +141,18 @@ describe("charge, when nodes fail", () => {
     });
   }
 
+  it("a listener of errors that throws itself changes no answer", async () => {
+    const onError = () => {
+      throw new Error("the log is full");
+    };
+    const shop = new Shop(town, { onError, settlement: { onError, budgetMs: 30 } });
+    const credential = await paidBy(shop, payer);
+    town.rpc.fault("status", down());
+    expect(await shop.refusal(credential)).to.equal("pending");
+    town.rpc.heal();
+    expect(await shop.refusal(credential)).to.equal("grant");
+  });
+
   it("a blockhash that a lagging node does not know yet, is tried again", async () => {
     const shop = new Shop(town);
     const unknown = async () => ({ err: "BlockhashNotFound", logs: [], slot: 0n });

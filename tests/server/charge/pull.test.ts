@@ -253,6 +253,29 @@ describe("charge, pull mode", () => {
   });
 });
 
+describe("charge, pull mode, on a chain whose slots go by", () => {
+  let town: Town;
+  before(async () => {
+    town = await Town.start(20);
+  });
+  after(() => town.close());
+
+  for (const commitment of ["confirmed", "finalized"] as const) {
+    it(`a payment counts when it is ${commitment}`, async () => {
+      const payer = Keypair.fromSecretKey(town.net.payer.secretKey);
+      const shop = new Shop(town, { settlement: { commitment, budgetMs: 20_000 } });
+      const { challenge, request } = await shop.challenge();
+      // Ours to use: a node may not have confirmed the newest one yet.
+      const blockhash = request.recentBlockhash!;
+      const { payment } = await shop.sell(pull(challenge, await signed(town, request, payer, { blockhash })));
+      const { status } = await town.rpc.status(payment.reference);
+      expect(status?.commitment).to.be.oneOf(["finalized", commitment]);
+      const kept = await shop.store.charges.bySignature(payment.reference);
+      expect(kept?.state).to.equal(commitment);
+    });
+  }
+});
+
 async function codeOf(work: Promise<unknown>): Promise<unknown> {
   try {
     await work;

@@ -560,6 +560,17 @@ describe("charge, what is refused before it is sent", () => {
       usdc(),
     );
 
+    both("an allocation in the payer's account that is as long as a transfer", "instruction-unexpected", () => ({
+      instructions: (honest) => [...honest.slice(0, -1), renumbered(honest.at(-1)!, 8)],
+    }));
+
+    both(
+      "a burning of tokens that is as long as a transfer",
+      "instruction-unexpected",
+      () => ({ instructions: (honest) => [...honest.slice(0, -1), renumbered(honest.at(-1)!, 15)] }),
+      usdc(),
+    );
+
     for (const [name, code, change] of [
       ["two compute limits", "compute-budget-invalid", (honest: TransactionInstruction[]) => [...honest, honest[1]!]],
       ["two compute prices", "compute-budget-invalid", (honest: TransactionInstruction[]) => [honest[0]!, ...honest]],
@@ -1003,6 +1014,13 @@ describe("charge, what is refused before it is sent", () => {
     };
   }
 });
+
+/** Another instruction of the same program, with the same data behind its number. */
+function renumbered(instruction: TransactionInstruction, discriminator: number): TransactionInstruction {
+  const data = Buffer.from(instruction.data);
+  data[0] = discriminator;
+  return new TransactionInstruction({ ...instruction, data });
+}
 
 function padded(instruction: TransactionInstruction): TransactionInstruction {
   return new TransactionInstruction({ ...instruction, data: Buffer.concat([instruction.data, Buffer.of(0)]) });

@@ -68,8 +68,8 @@ export class Town {
     this.#treasury = Keypair.fromSecretKey(net.payer.secretKey);
   }
 
-  static async start(): Promise<Town> {
-    return new Town(await Localnet.start({ slotTime: "manual" }));
+  static async start(slotTime: number | "manual" = "manual"): Promise<Town> {
+    return new Town(await Localnet.start({ slotTime }));
   }
 
   async close(): Promise<void> {

@@ -13,7 +13,7 @@ import {
 import type { Grant, Intent, Offer, Redemption, RequestContext } from "../intent.js";
 import type { Store } from "../stores/Store.js";
 import { begin, type DeliveryOptions } from "./delivery.js";
-import { orUnavailable } from "./desk.js";
+import { orUnavailable, quietly } from "./desk.js";
 import type { Order, Settled, Settlement } from "./Settlement.js";
 
 /** A value, or how it is found for a request. Asked again when the payment comes: the answer must be the same. */
@@ -87,7 +87,7 @@ class ChargeIntent implements Intent {
       leaseMs: options.leaseMs ?? 60_000,
       collectMs: options.collectMs ?? COLLECT_MS,
       now: options.now ?? Date.now,
-      onError: options.onError ?? (() => {}),
+      onError: quietly(options.onError),
     };
   }
 

@@ -75,6 +75,17 @@ export async function assetOfRequest(desk: Desk, request: ChargeRequest.ChargeRe
   return asset;
 }
 
+/** A listener whose own faults change no answer. */
+export function quietly(listener: ((error: unknown) => void) | undefined): (error: unknown) => void {
+  return (error) => {
+    try {
+      listener?.(error);
+    } catch {
+      // There is nobody left to tell.
+    }
+  };
+}
+
 const UNAVAILABLE = "The payment cannot be checked right now. Send the same request again.";
 
 /** Runs `work`; where it fails because chain, store or signer do not answer, that is no verdict on the payment. */

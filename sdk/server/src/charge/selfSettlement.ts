@@ -6,7 +6,7 @@ import { createMints } from "../chain/mint.js";
 import type { Rpc } from "../chain/Rpc.js";
 import type { Charge, Store } from "../stores/Store.js";
 import { tokenAccount } from "./addresses.js";
-import { type Asset, assetOf, type Desk, orUnavailable } from "./desk.js";
+import { type Asset, assetOf, type Desk, orUnavailable, quietly } from "./desk.js";
 import { Pull } from "./pull.js";
 import { Push } from "./push.js";
 import type { Order, Prepared, Quote, Settled, Settlement, Standing } from "./Settlement.js";
@@ -59,9 +59,7 @@ export function deskOf(options: SelfSettlementOptions): Desk {
     checkNetwork: once(() => checkCluster(rpc, network)),
     landing,
     now,
-    onError: (error) => {
-      options.onError?.(error);
-    },
+    onError: quietly(options.onError),
     charges: store.charges,
     mints: createMints(rpc, { now }),
     sponsor: options.sponsor && new Sponsor(options.sponsor, rpc, now),
