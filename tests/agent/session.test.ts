@@ -92,6 +92,19 @@ describe("sessions of the agent", () => {
     await agent.close();
   });
 
+  it("pay with tokens of Token-2022, whether or not the seller names the program", async () => {
+    await world.useToken2022();
+    for (const silent of [false, true]) {
+      till.selling = { ...till.selling, silent };
+      const agent = agentOf(world);
+      await served(agent, till);
+      await agent.close();
+    }
+    expect(await world.tokens(world.seller.publicKey)).equal(20n);
+    expect(await world.tokens(world.buyer.publicKey)).equal(START_TOKENS - 20n);
+    await world.checkConservation(till.channelIds);
+  });
+
   it("bring the seller's splits along, byte for byte", async () => {
     const [a, b] = [Keypair.generate().publicKey, Keypair.generate().publicKey];
     for (const owner of [a, b]) world.fund(owner, 0n);

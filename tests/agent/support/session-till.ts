@@ -19,7 +19,6 @@ import {
   SseEvents,
 } from "@mppsol/core";
 import { buildTransaction, channelAddress, keypairSigner, SESSION_PROGRAM_ID, session } from "@mppsol/programs";
-import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { type Keypair, PublicKey, VersionedTransaction } from "@solana/web3.js";
 import type { SessionWorld } from "./session-world.js";
 
@@ -66,6 +65,8 @@ export interface Selling {
   readonly minVoucherDelta?: bigint;
   readonly idleTimeoutOptionsSeconds?: readonly number[];
   readonly splits: readonly Splits.Split[];
+  /** Leaves it to the client to find the token program out. */
+  readonly silent?: boolean;
 }
 
 /** What happens in place of the honest answer; `undefined` to break the connection, `"honest"` to answer honestly. */
@@ -168,7 +169,7 @@ export class SessionTill {
       recentBlockhash: value.blockhash,
       recentSlot: BigInt(context.slot),
       decimals: world.decimals,
-      tokenProgram: TOKEN_PROGRAM_ID.toBase58(),
+      ...(selling.silent ? {} : { tokenProgram: world.tokenProgram.toBase58() }),
       feePayer: selling.sponsored,
       ...(selling.sponsored ? { feePayerKey: world.sponsor.publicKey.toBase58() } : {}),
       ...(selling.operator === undefined
@@ -360,7 +361,7 @@ export class SessionTill {
       feePayer,
       recentBlockhash: request.recentBlockhash!,
       instructions: await session.open({
-        ...{ ...parties, rentPayer: feePayer, deposit: open.depositAmount, tokenProgram: TOKEN_PROGRAM_ID },
+        ...{ ...parties, rentPayer: feePayer, deposit: open.depositAmount, tokenProgram: this.world.tokenProgram },
         gracePeriod: request.gracePeriodSeconds!,
         splits: request.distributionSplits,
       }),
@@ -480,7 +481,7 @@ export class SessionTill {
         payer: new PublicKey(open.payer),
         payee: world.seller.publicKey,
         rentPayer: selling.sponsored ? world.sponsor.publicKey : new PublicKey(open.payer),
-        ...{ mint: world.mint, tokenProgram: TOKEN_PROGRAM_ID, splits: open.distributionSplits ?? [] },
+        ...{ mint: world.mint, tokenProgram: world.tokenProgram, splits: open.distributionSplits ?? [] },
         createAccounts: world.sponsor.publicKey,
         ...(last === undefined ? {} : { voucher: last }),
       }),

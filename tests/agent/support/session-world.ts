@@ -9,8 +9,16 @@ import {
   TREASURY,
   tokenAddress,
 } from "@mppsol/programs";
-import { AccountLayout, TOKEN_PROGRAM_ID } from "@solana/spl-token";
-import { Connection, Keypair, PublicKey, type VersionedTransaction } from "@solana/web3.js";
+import {
+  AccountLayout,
+  createAssociatedTokenAccountIdempotentInstruction,
+  createInitializeMint2Instruction,
+  createMintToInstruction,
+  MINT_SIZE,
+  TOKEN_2022_PROGRAM_ID,
+  TOKEN_PROGRAM_ID,
+} from "@solana/spl-token";
+import { Connection, Keypair, PublicKey, SystemProgram, Transaction, type VersionedTransaction } from "@solana/web3.js";
 import { expect } from "chai";
 
 const PROGRAM = fileURLToPath(new URL("../../../artifacts/mppsol_session.so", import.meta.url));
@@ -22,7 +30,9 @@ export const START_TOKENS = 1_000_000n;
 export class SessionWorld {
   readonly net: Localnet;
   readonly connection: Connection;
-  readonly mint: PublicKey;
+  /** What is paid with: test USDC, unless told. */
+  mint: PublicKey;
+  tokenProgram = TOKEN_PROGRAM_ID;
   readonly decimals = 6;
   /** Has tokens and no SOL. */
   readonly buyer = Keypair.generate();
@@ -51,6 +61,28 @@ export class SessionWorld {
     return world;
   }
 
+  /** Pays with a mint of Token-2022 from now on. */
+  async useToken2022(): Promise<void> {
+    const mint = Keypair.generate();
+    const bank = Keypair.fromSecretKey(this.net.payer.secretKey);
+    const program = TOKEN_2022_PROGRAM_ID;
+    const lamports = await this.connection.getMinimumBalanceForRentExemption(MINT_SIZE);
+    const make = { fromPubkey: bank.publicKey, newAccountPubkey: mint.publicKey, space: MINT_SIZE, lamports };
+    const owners = [this.buyer.publicKey, this.seller.publicKey, TREASURY];
+    const accounts = owners.map((owner) => tokenAddress(owner, mint.publicKey, program));
+    const transaction = new Transaction().add(
+      SystemProgram.createAccount({ ...make, programId: program }),
+      createInitializeMint2Instruction(mint.publicKey, this.decimals, bank.publicKey, null, program),
+      ...owners.map((owner, i) =>
+        createAssociatedTokenAccountIdempotentInstruction(bank.publicKey, accounts[i]!, owner, mint.publicKey, program),
+      ),
+      createMintToInstruction(mint.publicKey, accounts[0]!, bank.publicKey, START_TOKENS, [], program),
+    );
+    await this.connection.sendTransaction(transaction, [bank, mint]);
+    this.mint = mint.publicKey;
+    this.tokenProgram = program;
+  }
+
   close(): Promise<void> {
     return this.net.close();
   }
@@ -67,7 +99,7 @@ export class SessionWorld {
   }
 
   async tokens(owner: PublicKey): Promise<bigint> {
-    return this.#amountAt(tokenAddress(owner, this.mint, TOKEN_PROGRAM_ID));
+    return this.#amountAt(tokenAddress(owner, this.mint, this.tokenProgram));
   }
 
   async lamports(owner: PublicKey): Promise<bigint> {
@@ -85,7 +117,7 @@ export class SessionWorld {
     let held = 0n;
     for (const owner of this.#owners) held += await this.tokens(new PublicKey(owner));
     for (const id of channelIds) {
-      held += await this.#amountAt(escrowAddress(new PublicKey(id), this.mint, TOKEN_PROGRAM_ID));
+      held += await this.#amountAt(escrowAddress(new PublicKey(id), this.mint, this.tokenProgram));
     }
     const { value } = await this.connection.getTokenSupply(this.mint);
     expect(held, "tokens in wallets and escrows").equal(BigInt(value.amount));
