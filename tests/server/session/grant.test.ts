@@ -132,6 +132,17 @@ describe("a paid request", () => {
       expect(await purse.known()).include({ accepted: PRICE, spent: PRICE });
     });
 
+    it("that was taken over is not given back by the one that was thought dead", async () => {
+      const purse = await open();
+      const grant = (await present(purse, PRICE, "a")) as Grant;
+      market.net.advanceSeconds(31);
+      const taken = (await present(purse, PRICE, "a")) as Grant;
+      await grant.fail();
+      expect(await purse.known()).include({ spent: PRICE });
+      await taken.finish(ANSWER);
+      expect(await refusal(purse, PRICE, "a")).equal("replay");
+    });
+
     it("is not taken over while its process lives, however long it works", async () => {
       const purse = await open({ deliveryLeaseMs: 60, now: Date.now });
       const grant = (await present(purse, PRICE, "a")) as Grant;

@@ -110,8 +110,13 @@ export class Closer {
   }
 
   async #plan(channel: ChannelState): Promise<Step> {
-    const { store, now } = this.#settings;
-    const { channelId, openSlot, settledOnChain, escrowed } = channel;
+    const { store, now, programId, recipient } = this.#settings;
+    const { channelId, openSlot, settledOnChain, escrowed, payee, channelProgram } = channel;
+    if (payee !== recipient.toBase58() || channelProgram !== programId.toBase58()) {
+      throw new NotYetError(
+        `${channelId} pays ${payee} by ${channelProgram}, which this server does not serve any more`,
+      );
+    }
     const highest = await this.#debits.finalVoucher(channel);
     const view = await this.#look(channel);
     if (view.found.kind === "channel") {

@@ -24,8 +24,6 @@ export interface Paying {
 export class Deliveries {
   readonly #settings: Settings;
   readonly #debits: Debits;
-  /** Names this process as the owner of its deliveries. */
-  readonly #owner = randomUUID();
 
   constructor(settings: Settings, debits: Debits) {
     this.#settings = settings;
@@ -67,7 +65,8 @@ export class Deliveries {
       // Without a key nobody can ask for it again; it is only what the reservation hangs on.
       key: context.idempotencyKey ?? randomUUID(),
       digest: context.digest,
-      owner: this.#owner,
+      // Its own for each try, so that one that was thought dead does nothing to the next.
+      owner: randomUUID(),
       leaseUntil: now() + deliveryLeaseMs,
     };
   }
@@ -97,8 +96,8 @@ export class Deliveries {
     return { kind: "replay", response: known.response as NonNullable<Delivery["response"]>, receipt };
   }
 
-  #grant(paying: Paying, { key }: NewDelivery, balance: Balance, paid: Paid): SessionGrant {
-    return new SessionGrant(this.#settings, this.#debits, { ...paying, key, owner: this.#owner, balance, paid });
+  #grant(paying: Paying, { key, owner }: NewDelivery, balance: Balance, paid: Paid): SessionGrant {
+    return new SessionGrant(this.#settings, this.#debits, { ...paying, key, owner, balance, paid });
   }
 }
 

@@ -6,6 +6,7 @@ import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { difference, findChannel } from "./channelAccount.js";
 import { type Challenged, type CheckedOpen, checkOpen, checkSlot } from "./checkOpen.js";
+import { canBeGone } from "./closePlan.js";
 import { defined } from "./defined.js";
 import { beforeTaking, failureName, follow, type Outcome, recordOf } from "./journal.js";
 import type { Settings } from "./options.js";
@@ -46,18 +47,30 @@ export class Opener {
     throw new RefusedError("open-used");
   }
 
-  /** Finds out what became of a channel whose deposit has not been seen yet. For the watchtower. */
-  async review(channel: ChannelState): Promise<void> {
+  /**
+   * Finds out what became of a channel whose deposit has not been seen yet. For the watchtower.
+   * @returns whether it is on chain, but takes no payments any more: then it is to be closed.
+   */
+  async review(channel: ChannelState): Promise<boolean> {
     const { store, rpc, now } = this.#settings;
-    const { channelId } = channel;
+    const { channelId, openSlot } = channel;
     const record = await store.charges.byChallenge(recordId(channelId));
-    if (record !== undefined) {
-      await this.#settleOutcome(channelId, await follow(record, this.#settings, { budgetMs: 0 }), record.amount);
-      return;
+    const outcome = record && (await follow(record, this.#settings, { budgetMs: 0 }));
+    if (outcome !== undefined && outcome.kind !== "confirmed") {
+      await this.#settleOutcome(channelId, outcome, 0n);
+      return false;
     }
     const found = await findChannel(rpc, channel);
-    if (found.kind === "channel") await this.#activate(channelId, { deposit: 1n });
-    else if (now() - channel.lastActivityAt >= ABANDONED_MS) await this.#drop(channelId);
+    if (found.kind === "absent") {
+      const { slot } = await rpc.height("confirmed");
+      const given = outcome === undefined && now() - channel.lastActivityAt >= ABANDONED_MS;
+      if (given || canBeGone(openSlot, slot)) await this.#drop(channelId);
+      return false;
+    }
+    if (found.kind === "channel" && found.channel.status !== "open") return true;
+    // A record says how much was asked for; without one, whatever the payer has deposited counts.
+    await this.#activate(channelId, { deposit: record?.amount ?? 1n });
+    return false;
   }
 
   /** Asks the chain, signs, and keeps: first the channel, then the transaction. */

@@ -40,7 +40,7 @@ export class Reclaimer {
     page: readonly ChannelState[],
     attempt: (channelId: string, work: () => Promise<void>) => Promise<void>,
   ): Promise<void> {
-    const { rpc, feePayerKey } = this.#settings;
+    const { rpc } = this.#settings;
     const [clock, ...accounts] = await rpc.accounts([CLOCK, ...page.map(({ channelId }) => channelId)]);
     if (clock === undefined) return;
     const slot = new DataView(clock.data.buffer, clock.data.byteOffset, clock.data.byteLength).getBigUint64(0, true);
@@ -50,8 +50,8 @@ export class Reclaimer {
       const over = canBeGone(channel.openSlot, slot);
       if (found.kind === "absent" && over) await this.#gone(channel);
       else if (isDrained(found)) {
-        // What others paid is theirs to take back.
-        if (channel.rentPayer !== feePayerKey) await this.#gone(channel);
+        // What the payer paid is the payer's to take back.
+        if (channel.rentPayer === channel.payer) await this.#gone(channel);
         else if (over) ripe.push(channel);
       } else if (found.kind === "channel") await attempt(channel.channelId, () => this.#unfinished(channel));
     }

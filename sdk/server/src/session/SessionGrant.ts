@@ -87,15 +87,16 @@ export class SessionGrant implements Grant {
     return this.#meter.receipt();
   }
 
-  /** Gives back all of it: nothing of the response has left. A close or a lost lease leaves nothing to give back. */
+  /** Gives back all of it: nothing of the response has left. What somebody else has taken over is theirs. */
   async #fail(): Promise<Receipt.Receipt> {
     const { store, now } = this.#settings;
-    const { key, channel } = this.#granted;
+    const { key, channel, owner } = this.#granted;
     const { channelId } = channel;
     clearInterval(this.#renewal);
     await this.#meter.end();
     const delivery = await store.deliveries.get(channelId, key);
-    if (delivery !== undefined && delivery.debited > 0n) {
+    if (delivery?.owner !== owner) return this.#meter.receipt();
+    if (delivery.debited > 0n) {
       this.#meter.update(await store.channels.refund(channelId, key, delivery.debited, now()));
     }
     await store.deliveries.abandon(channelId, key);

@@ -52,6 +52,8 @@ const LEASED = 20;
 /** Longer than a step of a close takes; also how long what could not be done is left alone. */
 const LEASE_MS = 60_000;
 const BACKOFF = { firstMs: 5_000, longestMs: 10 * 60_000 };
+/** Longest wait before the next try where money is at stake. */
+const URGENT_BACKOFF_MS = 30_000;
 const LOCK_SCOPE = "watchtower";
 
 class Rounds implements Watchtower {
@@ -62,6 +64,8 @@ class Rounds implements Watchtower {
   readonly #owner = randomUUID();
   readonly #backoff = new Backoff(BACKOFF);
   #sweptAt = Number.NEGATIVE_INFINITY;
+  /** Whether the last round left work to the next one. */
+  #isBehind = false;
   #stopping = false;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
@@ -74,6 +78,7 @@ class Rounds implements Watchtower {
   }
 
   start(): void {
+    if (this.#timer !== undefined) return;
     this.#stopping = false;
     this.#schedule(0);
   }
@@ -81,6 +86,7 @@ class Rounds implements Watchtower {
   async stop(): Promise<void> {
     this.#stopping = true;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     await this.#round;
   }
 
@@ -91,10 +97,14 @@ class Rounds implements Watchtower {
     return this.#round;
   }
 
+  get #intervalMs(): number {
+    return this.#options.intervalMs ?? 10_000;
+  }
+
   #schedule(ms: number): void {
     this.#timer = setTimeout(() => {
       void this.tick().then(() => {
-        if (!this.#stopping) this.#schedule(this.#options.intervalMs ?? 10_000);
+        if (!this.#stopping) this.#schedule(this.#isBehind ? 0 : this.#intervalMs);
       });
     }, ms);
     this.#timer.unref();
@@ -149,47 +159,66 @@ class Rounds implements Watchtower {
     const time = { slot: view.getBigUint64(0, true), seconds: Number(view.getBigInt64(32, true)) };
     await this.#each(page, async (channel, i) => {
       const found = asChannel(accounts[i], channel.channelProgram);
-      await this.#guard("look", () => this.#observe(channel, found), channel.channelId);
-      await this.#react(channel, found, time);
+      await this.#guard(
+        "look",
+        async () => {
+          const known = await this.#observe(channel, found);
+          await this.#react(known, found, time);
+        },
+        channel.channelId,
+      );
     });
   }
 
-  /** Lets the store know what is on chain. A payer who has begun to leave pays no more from then on. */
-  async #observe(channel: ChannelState, found: Found): Promise<void> {
+  /**
+   * Lets the store know what is on chain. A payer who has begun to leave pays no more from then on.
+   * @returns the channel as it is known then.
+   */
+  async #observe(channel: ChannelState, found: Found): Promise<ChannelState> {
     const { store, now, onEvent } = this.#server.settings;
     const { channelId, settledOnChain, escrowed, closureStartedAt, gracePeriodSeconds } = channel;
     if (found.kind === "foreign") throw new Error(`what is at ${channelId} is no channel: ${found.problem}`);
     // Before its opening is verified nothing of it counts.
-    if (found.kind === "absent" || escrowed === 0n) return;
+    if (found.kind === "absent" || escrowed === 0n) return channel;
     const { settled, deposit, status, closureStartedAt: since } = found.channel;
     const leaving = status === "closing" && closureStartedAt === undefined;
-    if (!leaving && settled <= settledOnChain && deposit <= escrowed) return;
+    if (!leaving && settled <= settledOnChain && deposit <= escrowed) return channel;
     const left = leaving ? { closureStartedAt: Number(since) } : {};
     const seen = await store.channels.observe(
       channelId,
       { settledOnChain: settled, escrowed: deposit, ...left },
       now(),
     );
-    if (!leaving) return;
-    const unsettled = (seen?.accepted ?? channel.accepted) - settled;
-    onEvent({ type: "forced-close", channelId, deadline: Number(since) + gracePeriodSeconds, unsettled });
+    const known = seen ?? channel;
+    if (leaving) {
+      const deadline = Number(since) + gracePeriodSeconds;
+      onEvent({ type: "forced-close", channelId, deadline, unsettled: known.accepted - settled });
+    }
+    return known;
   }
 
   /** What cannot wait until the store says that it is due. */
   async #react(channel: ChannelState, found: Found, time: ChainTime): Promise<void> {
     const { channelId, escrowed, openSlot } = channel;
+    const close = (reason: CloseReason) =>
+      this.#attempt("close", channelId, () => this.#close(channel, reason), URGENT_BACKOFF_MS);
     if (escrowed === 0n) {
-      await this.#attempt("review", channelId, () => this.#server.opener.review(channel));
+      await this.#attempt("review", channelId, () => this.#review(channel));
     } else if (found.kind === "absent") {
-      if (canBeGone(openSlot, time.slot)) await this.#attempt("close", channelId, () => this.#close(channel, "stuck"));
+      if (canBeGone(openSlot, time.slot)) await close("stuck");
     } else if (found.kind === "channel") {
       const { status, settled } = found.channel;
-      if (status === "sealed" || status === "distributed") {
-        await this.#attempt("close", channelId, () => this.#close(channel, "stuck"));
-      } else if (status === "open" && this.#expiresSoon(channel, settled, time.seconds)) {
-        await this.#attempt("cash", channelId, () => this.#cashier.cash(channel));
+      if (status === "closing") await close("forced");
+      else if (status !== "open") await close("stuck");
+      else if (this.#expiresSoon(channel, settled, time.seconds)) {
+        await this.#attempt("cash", channelId, () => this.#cashier.cash(channel), URGENT_BACKOFF_MS);
       }
     }
+  }
+
+  async #review(channel: ChannelState): Promise<void> {
+    const isOver = await this.#server.opener.review(channel);
+    if (isOver) await this.#close(channel, "stuck");
   }
 
   /** Whether the highest voucher must be cashed now, because there may be no other chance before it expires. */
@@ -198,15 +227,19 @@ class Rounds implements Watchtower {
     const { expiresAt, cumulativeAmount } = highestVoucher.voucher;
     if (expiresAt === 0n || cumulativeAmount <= settled) return false;
     const { settleMarginSeconds, clockSkewSeconds } = this.#server.settings;
-    const roundSeconds = (this.#options.intervalMs ?? 10_000) / 1000;
-    return Number(expiresAt) - seconds <= settleMarginSeconds + clockSkewSeconds + 2 * roundSeconds;
+    return Number(expiresAt) - seconds <= settleMarginSeconds + clockSkewSeconds + (2 * this.#intervalMs) / 1000;
   }
 
-  /** Takes what is due from the store until nothing is left. What is not done now stays leased for a while. */
+  /**
+   * Takes what is due from the store until nothing is left, or it is time to look at the chain again: a payer who leaves
+   * is not to wait behind a thousand idle ones. What is not done now stays leased for a while.
+   */
   async #work(): Promise<void> {
     const { store, now } = this.#server.settings;
     const { threshold, stuckMs = 30_000 } = this.#options;
     const options = defined({ limit: LEASED, leaseMs: LEASE_MS, stuckMs, threshold });
+    const began = performance.now();
+    this.#isBehind = false;
     while (!this.#stopping) {
       const due = await store.channels.lease(this.#owner, { ...options, now: now() });
       if (due.length === 0) return;
@@ -215,6 +248,8 @@ class Rounds implements Watchtower {
           if (await this.#handle(channel)) await store.channels.release(this.#owner, channel.channelId);
         }),
       );
+      this.#isBehind = performance.now() - began >= this.#intervalMs;
+      if (this.#isBehind) return;
     }
   }
 
@@ -222,7 +257,7 @@ class Rounds implements Watchtower {
   async #handle(channel: ChannelState): Promise<boolean> {
     const { accepted, settledOnChain, closureStartedAt, status, escrowed, channelId } = channel;
     if (escrowed === 0n) {
-      await this.#server.opener.review(channel);
+      await this.#review(channel);
       return false;
     }
     if (closureStartedAt !== undefined) return this.#close(channel, "forced");
@@ -263,7 +298,7 @@ class Rounds implements Watchtower {
   }
 
   /** One of them failing does not keep the others waiting, and is tried again later and later. */
-  async #attempt(what: string, channelId: string, work: () => Promise<unknown>): Promise<void> {
+  async #attempt(what: string, channelId: string, work: () => Promise<unknown>, longestMs?: number): Promise<void> {
     const { now } = this.#server.settings;
     const id = `${what}:${channelId}`;
     if (this.#backoff.waits(id, now())) return;
@@ -271,7 +306,7 @@ class Rounds implements Watchtower {
       await work();
       this.#backoff.succeeded(id);
     } catch (error) {
-      this.#backoff.failed(id, now());
+      this.#backoff.failed(id, now(), longestMs);
       this.#report(what, error, channelId);
     }
   }
