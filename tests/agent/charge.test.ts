@@ -81,10 +81,10 @@ describe("a charge", () => {
 
   it("asks a server that pays the fee for at most 2,000 lamports of priority, whatever price is set", async () => {
     till.route = till.sells(till.usdc(1n, till.sponsored));
-    await agent({ charge: { computeUnitPrice: 1_000_000n } }).fetch(till.url);
+    await agent({ computeUnitPrice: 1_000_000n }).fetch(till.url);
     expect(Number(priorityFee(presented()))).to.be.within(1_000, 2_000);
     till.route = till.sells(till.usdc(1n));
-    await agent({ charge: { computeUnitPrice: 1_000_000n, computeUnitLimit: 77_000 } }).fetch(till.url);
+    await agent({ computeUnitPrice: 1_000_000n, charge: { computeUnitLimit: 77_000 } }).fetch(till.url);
     expect(priorityFee(presented())).to.equal(77_000n);
   });
 

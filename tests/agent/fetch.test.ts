@@ -1009,6 +1009,44 @@ describe("the agent's fetch", () => {
       expect(await (await kept).json()).to.deep.equal({ served: 1 });
     });
 
+    it("gives up when all are aborted, and starts anew for the next", async () => {
+      const sells = till.sells(till.usdc(10n));
+      let stuck = true;
+      till.route = (hit) => (hit.credential !== undefined && stuck ? new Promise(() => {}) : sells(hit));
+      const payer = agent();
+      const controllers = [new AbortController(), new AbortController()];
+      const answers = controllers.map(({ signal }) =>
+        payer.fetch(till.url, { signal }).catch((error: Error) => error.name),
+      );
+      while (till.paidHits.length === 0) await new Promise((done) => setTimeout(done, 5));
+      for (const controller of controllers) controller.abort(new RangeError("enough"));
+      expect(await Promise.all(answers)).to.deep.equal(["RangeError", "RangeError"]);
+      stuck = false;
+      expect((await payer.fetch(till.url)).status).to.equal(200);
+      expect(till.paidHits).to.have.length(2);
+      expect(await spending(payer)).to.include({ spent: 20n, open: 10n });
+    });
+
+    it("stops reading an answer when its only reader aborts", async () => {
+      const sells = till.sells(till.usdc(10n));
+      const endless: Fetch = async (input, init) => {
+        const response = await fetch(input, init);
+        if (response.status !== 200) return response;
+        const body = new ReadableStream({
+          start: (stream) => {
+            init?.signal?.addEventListener("abort", () => stream.error(init.signal?.reason));
+          },
+        });
+        return new Response(body, { headers: response.headers });
+      };
+      till.route = sells;
+      const controller = new AbortController();
+      const response = await agent({ fetch: endless }).fetch(till.url, { signal: controller.signal });
+      const reading = response.text().catch((error: Error) => error.name);
+      controller.abort(new RangeError("enough"));
+      expect(await reading).to.equal("RangeError");
+    });
+
     it("fails all when the payment fails", async () => {
       till.route = till.sells(till.usdc(2_000_000n));
       const payer = agent();

@@ -278,7 +278,8 @@ describe("an agent", () => {
       { charge: { computeUnitLimit: 0 } },
       { charge: { computeUnitLimit: 1.5 } },
       { charge: { computeUnitLimit: 1_400_001 } },
-      { charge: { computeUnitPrice: 1 } },
+      { computeUnitPrice: 1 },
+      { computeUnitPrice: 2n ** 64n },
       { charge: { sponsoredPriorityFee: -1n } },
       { charge: { mode: "both" } },
     ];

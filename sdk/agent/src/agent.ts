@@ -8,7 +8,7 @@ import { type AssetLimits, type BudgetLimits, FEES, readLimits } from "./budget/
 import { Chain, connect } from "./chain/Chain.js";
 import { clusterCheck } from "./chain/cluster.js";
 import { ChargePayer } from "./charge/ChargePayer.js";
-import type { ChargeOptions } from "./charge/options.js";
+import { type ChargeOptions, checkU64 } from "./charge/options.js";
 import { type Now, ServerClocks } from "./clock.js";
 import type { Context, Fetch } from "./context.js";
 import { AgentClosedError, BudgetExceededError, ConfirmDeclinedError, OptionError } from "./errors.js";
@@ -57,6 +57,11 @@ export interface AgentOptions {
   /** Which way to pay to take where a server offers both. Default: the one that the server names first. */
   readonly prefer?: "charge" | "session";
   readonly charge?: ChargeOptions;
+  /**
+   * Micro-lamports for a compute unit of the transactions that the wallet pays for. Default: 10,000 for charges. Charges that
+   * a server pays for have less where its limit needs it.
+   */
+  readonly computeUnitPrice?: bigint;
   /** What sessions may cost. Deposits besides need `deposit` in the budget of their mint. */
   readonly session?: SessionOptions;
   /** "check", the default: a receipt that is not of the payment is left out. "require": it, or none, is an error. */
@@ -122,6 +127,7 @@ export function createAgent(options: AgentOptions): Agent {
   const warn = options.onWarning ?? ((message: string) => process.emitWarning(message));
   const signer = toSigner(options.signer, warn);
   const network = readNetwork(options.network);
+  if (options.computeUnitPrice !== undefined) checkU64(options.computeUnitPrice, "computeUnitPrice");
   const connection = connect(options.rpc);
   const kept = typeof options.store === "string" ? fileStore(options.store) : options.store;
   const gate = new Gate(options, network, connection, kept);
@@ -156,7 +162,7 @@ export function createAgent(options: AgentOptions): Agent {
       const carrier = transports.get(originOf(url)) ?? transport;
       return errandTo({ ...fetchOptions, transport: carrier }, url, signal);
     },
-    computeUnitPrice: options.charge?.computeUnitPrice,
+    computeUnitPrice: options.computeUnitPrice,
   };
   const charges = new ChargePayer(context, options.charge ?? {});
   gate.onExceeded = () => charges.reconcile();

@@ -27,6 +27,6 @@ export interface Context {
   ) => Promise<Response>;
   /** An errand to the server of `url` that no request asked for: to close a session. */
   errand(url: string, signal?: AbortSignal): Errand;
-  /** The most micro-lamports for a compute unit, when the caller said; else the payer's own choice. */
+  /** Micro-lamports for a compute unit, when the owner said; else the payer's own choice. */
   readonly computeUnitPrice: bigint | undefined;
 }

@@ -78,7 +78,7 @@ export class ChargePayer implements Payer {
       this.#chain.lifetime(request.recentBlockhash),
     ]);
     const plan = planOf(request, token, signer.publicKey);
-    const budget = computeBudgetOf(plan, this.#options);
+    const budget = computeBudgetOf(plan, this.#options, this.#context.computeUnitPrice);
     const unsigned = transactionOf(plan, budget, lifetime);
     const authorization = await occasion.authorize({
       intent: "charge",

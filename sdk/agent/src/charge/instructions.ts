@@ -94,9 +94,9 @@ export interface ComputeBudget {
   readonly price: bigint;
 }
 
-export function computeBudgetOf(plan: Plan, options: ChargeOptions): ComputeBudget {
+/** @param price micro-lamports a unit, as the owner wants it. Lowered where the server pays, to stay in its limit. */
+export function computeBudgetOf(plan: Plan, options: ChargeOptions, price = USUAL_PRICE): ComputeBudget {
   const limit = Math.min(options.computeUnitLimit ?? unitsOf(plan), MAX_UNITS);
-  const price = options.computeUnitPrice ?? USUAL_PRICE;
   if (plan.feePayer.equals(plan.payer)) return { limit, price };
   const most = ((options.sponsoredPriorityFee ?? USUAL_SPONSORED_FEE) * 1_000_000n) / BigInt(limit);
   return { limit, price: price < most ? price : most };

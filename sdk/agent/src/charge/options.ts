@@ -9,8 +9,6 @@ export interface ChargeOptions {
   readonly mode?: "pull" | "push";
   /** Compute units that a payment may use. Default: what its instructions take at most. */
   readonly computeUnitLimit?: number;
-  /** Micro-lamports for a compute unit. Default: 10,000. Lowered where the server pays, to stay in its limit. */
-  readonly computeUnitPrice?: bigint;
   /** Lamports of priority fee that a server that pays the fee is asked for at most. Default: 2,000. */
   readonly sponsoredPriorityFee?: bigint;
   /**
@@ -24,15 +22,16 @@ const MAX_UNITS = 1_400_000;
 
 /** @throws {OptionError} for what no transaction could have. */
 export function checkChargeOptions(options: ChargeOptions): void {
-  const { mode = "pull", computeUnitLimit = 1, computeUnitPrice = 0n, sponsoredPriorityFee = 0n } = options;
+  const { mode = "pull", computeUnitLimit = 1, sponsoredPriorityFee = 0n } = options;
   if (mode !== "pull" && mode !== "push") throw new OptionError("charge.mode: neither pull nor push");
   if (!Number.isInteger(computeUnitLimit) || computeUnitLimit < 1 || computeUnitLimit > MAX_UNITS) {
     throw new OptionError(`charge.computeUnitLimit: not a whole number from 1 to ${MAX_UNITS}`);
   }
-  if (!isU64(computeUnitPrice)) throw new OptionError("charge.computeUnitPrice: not a u64 bigint");
-  if (!isU64(sponsoredPriorityFee)) throw new OptionError("charge.sponsoredPriorityFee: not a u64 bigint");
+  checkU64(sponsoredPriorityFee, "charge.sponsoredPriorityFee");
 }
 
-function isU64(value: unknown): boolean {
-  return typeof value === "bigint" && value >= 0n && value < 2n ** 64n;
+/** @throws {OptionError} for anything but a u64 bigint. */
+export function checkU64(value: unknown, option: string): void {
+  if (typeof value !== "bigint" || value < 0n || value >= 2n ** 64n)
+    throw new OptionError(`${option}: not a u64 bigint`);
 }
