@@ -1,5 +1,5 @@
 # mppsol: one word for each job. `make demo` and `make test` set themselves up.
-.PHONY: help demo test interop build check bench clean setup
+.PHONY: help demo test interop build check bench docs clean setup
 .DEFAULT_GOAL := help
 
 help: ## what there is
@@ -36,5 +36,8 @@ check: setup ## lint and types of both languages, and that generated files are c
 bench: setup ## compute units of every instruction, beside the Foundation's program
 	@npx --no-install tsx bench/cu.ts $(ARGS)
 
+docs: setup ## the API reference, made of the docstrings, into docs/api
+	@npx --no-install typedoc --logLevel Warn
+
 clean: ## what was built here, but not what is committed
-	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo tests/interop/node_modules tests/interop/.venv
+	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo tests/interop/node_modules tests/interop/.venv docs/api examples/next/node_modules examples/next/.next
