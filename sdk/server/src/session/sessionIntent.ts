@@ -31,10 +31,24 @@ export function sessionIntent(route: SessionRoute): Intent {
   return new SessionIntent(route);
 }
 
+/** A challenge's request, read once for all the vouchers that come with it. */
+interface Asked {
+  readonly request: Request;
+  /** The first term in which it is another than this route's, for payments from a channel that is there. */
+  readonly field: string | undefined;
+}
+
+type Request = SessionRequest.SessionRequest;
+
+/** Challenges that are remembered. */
+const MAX_ASKED = 1_000;
+
 class SessionIntent implements Intent {
   readonly method = "solana";
   readonly intent = "session";
   readonly #route: SessionRoute;
+  /** By the request as it is on the wire. */
+  readonly #asked = new Map<string, Asked>();
   /** Channels of credentials that were refused: the fresh challenge lets them go on. */
   readonly #refused = new WeakMap<RequestContext, string>();
 
@@ -45,44 +59,63 @@ class SessionIntent implements Intent {
 
   async offer(context: RequestContext): Promise<Offer> {
     const { description } = this.#route;
-    const request = await beforeTaking(() => this.#request(context));
+    const request = await beforeTaking(() => this.#offered(context));
     return defined({ request: SessionRequest.toJson(request), description });
   }
 
-  async match(
-    credential: Credential.Credential,
-    _context: RequestContext,
-  ): Promise<{ readonly enforceExpiry: boolean }> {
-    const { action, request } = read(credential);
-    const terms = await beforeTaking(() => this.#terms());
-    const field = difference(action, request, terms);
+  async match(credential: Credential.Credential, _context: RequestContext): Promise<{ enforceExpiry: boolean }> {
+    const { action, channelId } = actionOf(credential);
+    const asked = await this.#read(credential.challenge);
+    const { request } = asked;
+    const field = await this.#difference(action, asked);
     if (field !== undefined) throw mismatch(field);
-    if (request.channelId !== undefined && request.channelId !== action.channelId) {
-      throw mismatch("methodDetails.channelId");
-    }
-    return { enforceExpiry: action.action === "open" };
+    if (request.channelId !== undefined && request.channelId !== channelId) throw mismatch("methodDetails.channelId");
+    return { enforceExpiry: action === "open" };
   }
 
   async redeem(credential: Credential.Credential, context: RequestContext) {
-    const { action, request } = read(credential);
+    const action = actionOf(credential);
+    const { request } = await this.#read(credential.challenge);
+    const challenged = { id: credential.challenge.id, request };
     try {
-      return await this.#route.server.redeem(action, {
-        challenged: { id: credential.challenge.id, request },
-        context,
-        terms: this.#route,
-      });
+      return await this.#route.server.redeem(action, { challenged, context, terms: this.#route });
     } catch (error) {
       if (action.action !== "open") this.#refused.set(context, action.channelId);
       throw error;
     }
   }
 
-  async #terms(): Promise<SessionRequest.SessionRequest> {
-    const { settings, token } = this.#route.server;
-    return termsOf(this.#route, settings, await token.get());
+  /** The first term in which the challenge is not one that this route could have issued now, as far as the action needs it. */
+  async #difference(
+    action: SessionAction.SessionAction["action"],
+    { request, field }: Asked,
+  ): Promise<string | undefined> {
+    if (action === "voucher" || action === "use") return field;
+    const terms = await this.#terms();
+    if (action === "open") return SessionRequest.sameTerms(request, terms);
+    // The price does not matter to who adds to the deposit or leaves: a seller that raises it must not keep anybody.
+    return (["recipient", "currency", "network", "channelProgram"] as const).find((key) => request[key] !== terms[key]);
   }
 
-  async #request(context: RequestContext): Promise<SessionRequest.SessionRequest> {
+  /** @throws {RefusedError} `malformed-credential`, `unavailable` */
+  async #read(challenge: Challenge.Challenge): Promise<Asked> {
+    const known = this.#asked.get(challenge.request);
+    if (known !== undefined) return known;
+    const request = reading(() => SessionRequest.fromJson(Challenge.requestOf(challenge)));
+    // What only concerns new channels does not matter to one that is there: as if the challenge resumed it.
+    const resumed = { ...request, channelId: request.channelId ?? "" };
+    const asked = { request, field: SessionRequest.sameTerms(resumed, await this.#terms()) };
+    if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
+    this.#asked.set(challenge.request, asked);
+    return asked;
+  }
+
+  async #terms(): Promise<Request> {
+    const { settings, token } = this.#route.server;
+    return termsOf(this.#route, settings, await beforeTaking(() => token.get()));
+  }
+
+  async #offered(context: RequestContext): Promise<Request> {
     const { channels, recent } = this.#route.server;
     const terms = await this.#terms();
     const named = context.channelHint ?? this.#refused.get(context);
@@ -91,39 +124,24 @@ class SessionIntent implements Intent {
   }
 }
 
-interface Read {
-  readonly action: SessionAction.SessionAction;
-  readonly request: SessionRequest.SessionRequest;
-}
-
-const known = new WeakMap<Credential.Credential, Read>();
+const actions = new WeakMap<Credential.Credential, SessionAction.SessionAction>();
 
 /** @throws {RefusedError} `malformed-credential` */
-function read(credential: Credential.Credential): Read {
-  const before = known.get(credential);
-  if (before !== undefined) return before;
+function actionOf(credential: Credential.Credential): SessionAction.SessionAction {
+  const known = actions.get(credential);
+  if (known !== undefined) return known;
+  const action = reading(() => SessionAction.fromJson(credential.payload));
+  actions.set(credential, action);
+  return action;
+}
+
+function reading<T>(read: () => T): T {
   try {
-    const action = SessionAction.fromJson(credential.payload);
-    const request = SessionRequest.fromJson(Challenge.requestOf(credential.challenge));
-    known.set(credential, { action, request });
-    return { action, request };
+    return read();
   } catch (error) {
     if (error instanceof InvalidFieldError) throw new RefusedError("malformed-credential", error.message);
     throw error;
   }
-}
-
-/** The first term in which the challenge is not one that this route could have issued now, as far as the action needs it. */
-function difference(
-  { action, channelId }: SessionAction.SessionAction,
-  request: SessionRequest.SessionRequest,
-  terms: SessionRequest.SessionRequest,
-): string | undefined {
-  if (action === "open") return SessionRequest.sameTerms(request, terms);
-  // What only concerns new channels does not matter to one that is there.
-  if (action === "voucher" || action === "use") return SessionRequest.sameTerms({ ...request, channelId }, terms);
-  // Nor does the price to who adds to the deposit or leaves: a seller that raises it must not keep anybody.
-  return (["recipient", "currency", "network", "channelProgram"] as const).find((key) => request[key] !== terms[key]);
 }
 
 function mismatch(field: string): RefusedError {
