@@ -12,6 +12,7 @@ import { type Moved, SPEND, spendParameters } from "./spendStatement.js";
 
 /** Most spends a commit. */
 const BATCH = 1_000;
+const ATTEMPTS = 10;
 
 const LOCK: Statement = {
   name: "mppsol_spend_lock",
@@ -26,6 +27,9 @@ const KNOWN: Statement = {
     WHERE (d.scope, d.key) IN (SELECT * FROM unnest($1::text[], $2::text[]))
     ORDER BY d.scope, d.key FOR UPDATE`,
 };
+
+/** A delivery that was not there under the lock of its channel is: one can begin without it. */
+class DisturbedError extends StoreError {}
 
 /** The spends of one channel, and where in the batch they stand. */
 interface Group {
@@ -110,7 +114,7 @@ export class Spending {
   /** Under the locks of the channels; where that fails for all together, for each alone. */
   async #slow(groups: readonly Group[], answer: (group: Group, answers: Movement["answers"]) => void): Promise<void> {
     try {
-      const movements = await this.#lockAndMove(groups);
+      const movements = await this.#undisturbed(groups);
       groups.forEach((group, i) => {
         answer(group, movements[i] as Movement["answers"]);
       });
@@ -128,6 +132,16 @@ export class Spending {
     }
   }
 
+  async #undisturbed(groups: readonly Group[]): Promise<Movement["answers"][]> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#lockAndMove(groups);
+      } catch (error) {
+        if (!(error instanceof DisturbedError) || attempt >= ATTEMPTS) throw error;
+      }
+    }
+  }
+
   async #lockAndMove(groups: readonly Group[]): Promise<Movement["answers"][]> {
     const results = await this.#access.transaction(async (session) => {
       const accounts = await lock(session, groups);
@@ -139,7 +153,7 @@ export class Spending {
       });
       const moved = results.filter((result) => result?.movement.moves === true) as Moved[];
       const held = await this.#send(session, moved);
-      if (held.size !== moved.length) throw new StoreError("a channel changed although it is locked");
+      if (held.size !== moved.length) throw new DisturbedError("deliveries of the channels keep appearing");
       return results;
     });
     return groups.map(({ channelId, spends }, i) => {
