@@ -2,9 +2,12 @@
 import { session, TREASURY, tokenAddress, voucherInstruction } from "@mppsol/programs";
 import {
   createCloseAccountInstruction,
+  createEnableRequiredMemoTransfersInstruction,
   createFreezeAccountInstruction,
+  createReallocateInstruction,
   createThawAccountInstruction,
   createTransferInstruction,
+  ExtensionType,
   TOKEN_2022_PROGRAM_ID,
 } from "@solana/spl-token";
 import { Keypair, PublicKey } from "@solana/web3.js";
@@ -408,6 +411,25 @@ describe("a close", () => {
       await purse.stall.errand(await purse.closing(DEPOSIT));
       expect((await purse.onChain())?.status).equal("distributed");
       expect(await earned(purse)).equal(DEPOSIT);
+    });
+
+    it("is held up as well where the account is there, but refuses what has no memo", async () => {
+      const payer = market.person();
+      const payee = market.person();
+      const asset = await token2022(market, { owners: [payer.publicKey], amount: 5_000n, empty: [payee.publicKey] });
+      const account = tokenAddress(payer.publicKey, asset.mint, asset.tokenProgram);
+      const stall = new Stall(market, { feePayer, payee, currency: asset.mint.toBase58() });
+      const purse = await Purse.open(stall, payer);
+      await purse.buy(PRICE);
+      const { publicKey } = payer;
+      const demand = createEnableRequiredMemoTransfersInstruction(account, publicKey);
+      const kinds = [ExtensionType.MemoTransfer];
+      await market.run([createReallocateInstruction(account, publicKey, kinds, publicKey), demand], [payer]);
+      await stall.errand(await purse.closing(PRICE));
+      expect((await purse.onChain())?.status).equal("sealed");
+      expect(await market.tokens(payee.publicKey, asset)).equal(PRICE);
+      expect(await market.tokens(new PublicKey(purse.channelId), asset)).equal(900n);
+      await market.checkBooks(asset);
     });
 
     it("with nothing earned is only sealed", async () => {
