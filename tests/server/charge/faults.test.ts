@@ -237,6 +237,14 @@ describe("charge, when nodes fail", () => {
       expect(answers.sort()).to.deep.equal(["pending", "pending", "sponsor-exhausted"]);
     });
 
+    it("what charges have cost is no longer set aside when they are done", async () => {
+      const small = town.person({ lamports: 890_880n + 6n * 10_200n });
+      const shop = new Shop(town, { sponsor: { signer: small, minimumBalance: 0n } });
+      for (const _ of [1, 2, 3, 4, 5, 6]) expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+      expect(await town.lamports(small.publicKey)).to.equal(890_880n);
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("sponsor-exhausted");
+    });
+
     it("the seller's own limits are asked before each signature, and refuse", async () => {
       const asked: unknown[] = [];
       const authorize = (expense: unknown) => asked.push(expense) < 2;

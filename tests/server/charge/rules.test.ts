@@ -31,6 +31,7 @@ import { expect } from "chai";
 import {
   ata,
   type Change,
+  request as context,
   createAccount,
   issued,
   memo,
@@ -420,7 +421,13 @@ describe("charge, what is refused before it is sent", () => {
       const shop = await shopOf({ sponsor });
       const other = new Shop(town, { sponsor: town.person(), recipient: shop.recipient });
       const { challenge, request } = await other.challenge();
-      await refused(shop, pull(challenge, await signed(town, request, payer)), "challenge-mismatch");
+      const credential = pull(challenge, await signed(town, request, payer));
+      await refused(shop, credential, "challenge-mismatch");
+      const unmatched = await shop.intent.redeem(credential, context()).then(
+        () => "redeemed",
+        (error: { code?: unknown }) => error.code,
+      );
+      expect(unmatched, "without `match`, too").to.equal("challenge-mismatch");
     });
 
     for (const [name, extra] of [
@@ -745,6 +752,21 @@ describe("charge, what is refused before it is sent", () => {
             ),
         })));
     }
+
+    it("one with an account too many, is refused", () =>
+      attack({ ...options(true), sponsor }, "instruction-unexpected", {
+        instructions: (honest) => honest.map((one) => (one.data.length === 1 ? withAccount(one, partner) : one)),
+      }));
+
+    it("one that calls another program than the system's, is refused", () =>
+      attack({ ...options(true), sponsor }, "instruction-unexpected", {
+        instructions: (honest) =>
+          honest.map((one) => {
+            if (one.data.length !== 1) return one;
+            const other = { pubkey: LIGHTHOUSE, isSigner: false, isWritable: false };
+            return new TransactionInstruction({ ...one, keys: one.keys.map((key, at) => (at === 4 ? other : key)) });
+          }),
+      }));
 
     it("one that somebody else pays for, is refused", () =>
       attack({ ...options(true), sponsor }, "account-creation-unexpected", (shop) => ({
