@@ -123,6 +123,18 @@ describe("a challenge's header value", () => {
     expect(Challenge.parse(headers.get("www-authenticate") as string)).to.deep.equal(challenge);
   });
 
+  it("is read with a description that is no bytes as it stands, as some clients hand it on", () => {
+    for (const description of ["5 € — ☕", "\u00e9", "\u0141\u0142"]) {
+      expect(Challenge.parse(`${sound}, description="${description}"`).description).to.equal(description);
+    }
+  });
+
+  it("is read up to its greatest length", () => {
+    const header = `${sound}, x="`;
+    const filled = `${header}${"a".repeat(Challenge.MAX_LENGTH - header.length - 1)}"`;
+    expect(Challenge.parse(filled)).to.deep.equal(Challenge.parse(sound));
+  });
+
   it("is read with names in any case, tokens in place of quoted strings and spaces around separators", () => {
     const header = "PAYMENT ID=a ,\tRealm = r,, method=solana,Intent=charge , request=e30 ,";
     expect(Challenge.parse(header)).to.deep.equal(Challenge.parse(sound));

@@ -75,7 +75,8 @@ describe("a problem document", () => {
       hint: "x",
     });
     expect(Object.hasOwn(Problem.parse(JSON.parse('{"__proto__":{"code":"x"}}')), "__proto__")).to.equal(false);
-    expect(Problem.parse({ status: 99 }, 402).status).to.equal(402);
+    for (const status of [100, 599]) expect(Problem.parse({ status }, 402).status).to.equal(status);
+    for (const status of [99, 600]) expect(Problem.parse({ status }, 402).status).to.equal(402);
     expect(Problem.parse({ status: 402.5 }).status).to.equal(0);
   });
 

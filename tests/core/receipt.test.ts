@@ -139,6 +139,11 @@ describe("a damaged receipt", () => {
 
   it("that is too long, or JSON that readers understand differently, is refused", () => {
     expect(() => Receipt.parse("A".repeat(Receipt.MAX_LENGTH + 1))).to.throw(InvalidFieldError, "longer than 16384");
+    const receipt = { ...sound, note: "" } as unknown as Receipt.Receipt;
+    const room = (Receipt.MAX_LENGTH * 3) / 4 - JSON.stringify(receipt).length;
+    const filled = Receipt.format({ ...receipt, note: "x".repeat(room) });
+    expect(filled).to.have.length(Receipt.MAX_LENGTH);
+    expect(Receipt.parse(filled).reference).to.equal("x");
     const twice = JSON.stringify(sound).replace("}", ',"reference":"y"}');
     expect(() => Receipt.parse(Base64Url.encode(twice))).to.throw(InvalidFieldError, "named twice");
     const long = { ...sound, note: "x".repeat(Receipt.MAX_LENGTH) } as unknown as Receipt.Receipt;

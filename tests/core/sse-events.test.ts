@@ -69,6 +69,14 @@ describe("an event of a metered stream", () => {
     }
   });
 
+  it("with half a character in its data is refused, which UTF-8 cannot have brought", () => {
+    const data = JSON.stringify({ status: "success", method: "m", timestamp: "2026-01-01T00:00:00Z", reference: "r" });
+    expect(() => SseEvents.parse(SseEvents.RECEIPT, data.replace('"r"', '"\ud800"'))).to.throw(
+      InvalidFieldError,
+      "lone surrogate",
+    );
+  });
+
   it("with data that cannot be read is not written", () => {
     const data = { channelId: address(9), requiredCumulative: -1n, acceptedCumulative: 1n, deposit: 1n };
     expect(() => SseEvents.format({ event: SseEvents.NEED_VOUCHER, data })).to.throw(InvalidFieldError);

@@ -14,8 +14,8 @@ export function of(body: Uint8Array): string {
  */
 export function matches(digest: string, body: Uint8Array): boolean {
   const found = /^sha-256=(?::([A-Za-z0-9+/]{43}=?):|([A-Za-z0-9+/]{43}=?))$/i.exec(digest);
-  const text = found?.[1] ?? found?.[2];
-  if (text === undefined) return false;
+  if (found === null) return false;
+  const text = (found[1] ?? found[2]) as string;
   try {
     return equalInConstantTime(base64.decode(text.padEnd(44, "=")), sha256(body));
   } catch {

@@ -25,8 +25,7 @@ function write(value: JsonValue | undefined, depth: number): string {
   }
   if (typeof value === "string") return text(value);
   if (Array.isArray(value)) return `[${Array.from(value, (item: JsonValue) => write(item, depth + 1)).join(",")}]`;
-  if (typeof value !== "object") throw new InvalidFieldError("json", `a ${typeof value} is not JSON`);
-  if (!isRecord(value)) throw new InvalidFieldError("json", "an object that is not JSON, as a Date or bytes");
+  if (!isRecord(value)) throw new InvalidFieldError("json", `of a type that is not JSON: ${typeof value}`);
   if (Object.hasOwn(value, "__proto__")) throw new InvalidFieldError("json", "a member named __proto__");
   const members = Object.entries(value)
     .filter(([, member]) => member !== undefined)

@@ -20,8 +20,8 @@ export function object(value: unknown, field: string): UnknownObject {
   return value as UnknownObject;
 }
 
-/** Whether an object is a record of members, and not a date, bytes, a map or the like, whose members say nothing. */
-export function isRecord(value: object): boolean {
+/** Whether a value is a record of members, and not a list, a date, bytes or the like, whose members say nothing. */
+export function isRecord(value: unknown): value is UnknownObject {
   return Object.prototype.toString.call(value) === "[object Object]";
 }
 
