@@ -155,7 +155,7 @@ describe("the agent's fetch", () => {
       const platform = globalThis.fetch;
       till.route = till.sells(till.usdc(10n));
       try {
-        globalThis.fetch = agent().fetch as typeof fetch;
+        globalThis.fetch = agent().fetch;
         expect((await fetch(till.url)).status).to.equal(200);
       } finally {
         globalThis.fetch = platform;

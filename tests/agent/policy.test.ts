@@ -295,7 +295,8 @@ describe("an agent", () => {
     ];
     for (const change of changes) {
       const payer = agent({ signer: tampering(change) });
-      await rejected(payer.fetch(till.url), "signer");
+      const { message } = await rejected(payer.fetch(till.url), "signer");
+      expect(message).to.match(/changed the transaction/);
       expect((await payer.spending(world.usdc.mint.toBase58())).spent).to.equal(0n);
     }
     expect(till.paidHits).to.have.length(0);
