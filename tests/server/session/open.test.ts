@@ -159,6 +159,22 @@ describe("an open", () => {
       expect((await purse.known()).escrowed).equal(DEPOSIT);
     });
 
+    it("and was landed by another process between two steps of this one is the same open", async () => {
+      for (const method of ["height", "simulate"] as const) {
+        const stall = new Stall(market);
+        const other = stall.restart();
+        const purse = await Purse.prepare(stall, customer());
+        const meanwhile = async (ask: () => Promise<unknown>) => {
+          await other.errand(purse.openCredential);
+          return ask();
+        };
+        market.rpc.fault(method, first(1, meanwhile));
+        await stall.errand(purse.openCredential);
+        market.rpc.heal();
+        expect((await purse.known()).escrowed, method).equal(DEPOSIT);
+      }
+    });
+
     it("after its channel was closed is refused: channel-closed", async () => {
       const stall = new Stall(market);
       const purse = await Purse.open(stall);

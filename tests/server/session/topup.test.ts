@@ -10,7 +10,7 @@ import {
 } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Account } from "../../../sdk/server/src/chain/index.ts";
-import { down, swallow } from "../chain/faults.ts";
+import { down, first, swallow } from "../chain/faults.ts";
 import { withAccount, withData } from "./instructions.ts";
 import { DEPOSIT, keyed, Market, PRICE, Purse, Stall, type StallOptions, type TopUpChange, USDC } from "./market.ts";
 
@@ -185,6 +185,22 @@ describe("a top-up", () => {
     await purse.stall.restart().errand(credential);
     expect((await purse.known()).escrowed).equal(1_500n);
     expect((await purse.onChain())?.deposit).equal(1_500n);
+  });
+
+  it("that another process lands between two steps of this one is counted once", async () => {
+    for (const method of ["account", "simulate"] as const) {
+      const purse = await open();
+      const credential = await purse.toppingUp(500n);
+      const other = purse.stall.restart();
+      const meanwhile = async (ask: () => Promise<unknown>) => {
+        await other.errand(credential);
+        return ask();
+      };
+      market.rpc.fault(method, first(1, meanwhile));
+      await purse.stall.errand(credential);
+      market.rpc.heal();
+      expect((await purse.known()).escrowed, method).equal(1_500n);
+    }
   });
 
   it("may come with others at once", async () => {

@@ -8,7 +8,7 @@ import { difference, findChannel } from "./channelAccount.js";
 import { type Challenged, type CheckedOpen, checkOpen, checkSlot } from "./checkOpen.js";
 import { canBeGone } from "./closePlan.js";
 import { defined } from "./defined.js";
-import { beforeTaking, failureName, follow, type Outcome, recordOf } from "./journal.js";
+import { beforeTaking, failureName, follow, type Outcome, recordOf, unlessKept } from "./journal.js";
 import type { Settings } from "./options.js";
 
 export type Opened =
@@ -36,10 +36,10 @@ export class Opener {
   async open(open: SessionAction.Open, challenged: Challenged): Promise<Opened> {
     const checked = await checkOpen(open, challenged, this.#settings);
     const { charges } = this.#settings.store;
-    const known = await charges.get(checked.given.hash);
-    const record = known ?? (await this.#admit(checked));
+    const { hash } = checked.given;
+    const record = (await charges.get(hash)) ?? (await unlessKept(charges, hash, () => this.#admit(checked)));
     if (record.challengeId !== recordId(open.channelId)) throw new RefusedError("open-used");
-    if (record.key === checked.given.hash) return this.#conclude(record, checked);
+    if (record.key === hash) return this.#conclude(record, checked);
     // Another transaction for this channel came first; while it may land, this one must not be called refused.
     const outcome = await follow(record, this.#settings);
     await this.#settleOutcome(open.channelId, outcome, record.amount);

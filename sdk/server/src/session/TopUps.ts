@@ -7,7 +7,7 @@ import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { difference, findChannel } from "./channelAccount.js";
 import { defined } from "./defined.js";
-import { beforeTaking, failureName, follow, recordOf } from "./journal.js";
+import { beforeTaking, failureName, follow, recordOf, unlessKept } from "./journal.js";
 import type { Settings } from "./options.js";
 import { type ClientTransaction, checkWritable, onlyCall, readTransaction } from "./transaction.js";
 
@@ -41,9 +41,11 @@ export class TopUps {
    */
   async topUp(action: SessionAction.TopUp, channel: ChannelState): Promise<ToppedUp> {
     const given = await this.#check(action, channel);
-    const known = await this.#settings.store.charges.get(given.hash);
-    const before = known === undefined ? await this.#deposit(channel) : 0n;
-    const record = known ?? (await this.#admit(given, action, channel));
+    const { charges } = this.#settings.store;
+    const kept = await charges.get(given.hash);
+    const admitted = kept ?? (await unlessKept(charges, given.hash, () => this.#admit(given, action, channel)));
+    // Only who began it knows what the deposit was before.
+    const { record, before } = "record" in admitted ? admitted : { record: admitted, before: 0n };
     if (record.key !== given.hash || record.challengeId !== recordId(channel.channelId, given.hash)) {
       throw new RefusedError("topup-used");
     }
@@ -89,7 +91,13 @@ export class TopUps {
     return given;
   }
 
-  async #admit(given: ClientTransaction, action: SessionAction.TopUp, channel: ChannelState): Promise<Charge> {
+  /** Asks the chain, signs, and keeps. `before`: the deposit on chain, 0 when somebody else was first. */
+  async #admit(
+    given: ClientTransaction,
+    action: SessionAction.TopUp,
+    channel: ChannelState,
+  ): Promise<{ readonly record: Charge; readonly before: bigint }> {
+    const before = await this.#deposit(channel);
     const { store, rpc, feePayer, sponsor, now, maxPriorityFeeLamports } = this.#settings;
     const { transaction, hash } = given;
     if (channel.escrowed + action.additionalAmount > Integer.MAX_U64) {
@@ -110,7 +118,8 @@ export class TopUps {
       amount: action.additionalAmount,
       sponsored: sponsor ? 2n * FEE_LAMPORTS + maxPriorityFeeLamports : 0n,
     });
-    return (await store.charges.claim(record, now())).charge;
+    const { claimed, charge } = await store.charges.claim(record, now());
+    return { record: charge, before: claimed ? before : 0n };
   }
 
   async #simulate({ transaction }: ClientTransaction): Promise<void> {

@@ -2,7 +2,7 @@
 import { RefusedError } from "@mppsol/core";
 import { decodeError } from "@mppsol/programs";
 import { type Broadcast, type Fate, type LandOptions, land, RpcError } from "../chain/index.js";
-import type { Charge, ChargeState, NewCharge } from "../stores/Store.js";
+import type { Charge, ChargeState, ChargeStore, NewCharge } from "../stores/Store.js";
 import type { Settings } from "./options.js";
 
 /** What became of a kept transaction. */
@@ -91,5 +91,23 @@ export async function beforeTaking<T>(ask: () => Promise<T>): Promise<T> {
   } catch (error) {
     if (error instanceof RpcError) throw new RefusedError("unavailable", undefined, {}, { cause: error });
     throw error;
+  }
+}
+
+/**
+ * Keeps a new transaction by `admit`. When that is refused because the very same one came in between, and has changed what
+ * is on chain or in the store, its record is the answer.
+ */
+export async function unlessKept<T>(
+  charges: Pick<ChargeStore, "get">,
+  key: string,
+  admit: () => Promise<T>,
+): Promise<T | Charge> {
+  try {
+    return await admit();
+  } catch (error) {
+    const kept = error instanceof RefusedError ? await charges.get(key) : undefined;
+    if (kept === undefined) throw error;
+    return kept;
   }
 }
