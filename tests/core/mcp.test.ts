@@ -214,6 +214,7 @@ describe("what a response wants to be paid", () => {
     const native = Mcp.challengeToJson(challenge);
     expect(ask(undefined)).to.throw(InvalidFieldError, "data.challenges: not an array");
     expect(ask({ challenges: [] })).to.throw(InvalidFieldError, "between 1 and 64");
+    expect(ask({ challenges: Array(64).fill(native) })()?.challenges).to.have.length(64);
     expect(ask({ challenges: Array(65).fill(native) })).to.throw(InvalidFieldError, "between 1 and 64");
     expect(ask({ challenges: [native, challenge] })).to.throw(InvalidFieldError, "data.challenges[1].request");
     expect(ask({ challenges: [native], problem: 1 })).to.throw(InvalidFieldError, "problem");
