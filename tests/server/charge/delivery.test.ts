@@ -5,7 +5,7 @@ import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Grant, RequestContext } from "../../../sdk/server/src/intent.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
-import { first } from "../chain/faults.ts";
+import { down, first } from "../chain/faults.ts";
 import { ANSWER, paidBy, pull, request, Shop, type ShopOptions, signed, Town } from "./shop.ts";
 
 describe("charge, delivery", () => {
@@ -121,6 +121,15 @@ describe("charge, delivery", () => {
     });
   });
 
+  it("without a key nothing is replayed", async () => {
+    const shop = new Shop(town);
+    const credential = await paidBy(shop, payer);
+    const grant = await shop.sell(credential);
+    expect(await shop.refusal(credential)).to.equal("idempotency-in-flight");
+    await grant.finish(ANSWER);
+    expect(await shop.refusal(credential)).to.equal("challenge-used");
+  });
+
   it("while the handler works, the same key is told to wait, another one is refused", async () => {
     const shop = new Shop(town);
     const credential = await paidBy(shop, payer);
@@ -194,6 +203,32 @@ describe("charge, delivery", () => {
       const shop = new Shop(town);
       const credential = await paidBy(shop, payer);
       await refusedWith(shop.present(credential, request(), Date.now() + 300_001), "challenge-expired");
+    });
+
+    it("one that has expired is refused when its payment was not sent yet", async () => {
+      const shop = new Shop(town);
+      const credential = await paidBy(shop, payer);
+      town.rpc.fault("simulate", down());
+      expect(await shop.refusal(credential)).to.equal("unavailable");
+      town.rpc.heal();
+      await refusedWith(shop.present(credential, request(), Date.now() + 300_001), "challenge-expired");
+      expect(await town.lamports(shop.recipient)).to.equal(0n);
+    });
+
+    it("one that has expired is not revived by the payment of another one", async () => {
+      const shop = new Shop(town);
+      const paid = await paidBy(shop, payer);
+      await shop.sell(paid);
+      const { challenge } = await shop.challenge();
+      await refusedWith(shop.present({ ...paid, challenge }, request(), Date.now() + 300_001), "challenge-expired");
+    });
+
+    it("one that has expired since its payment failed, is refused for that", async () => {
+      const shop = new Shop(town);
+      const poor = town.person({ lamports: 10_000n });
+      const credential = await paidBy(shop, poor);
+      expect(await shop.refusal(credential)).to.equal("simulation-failed");
+      await refusedWith(shop.present(credential, request(), Date.now() + 300_001), "simulation-failed");
     });
 
     it("one that has expired while its payment was on the way, is honoured", async () => {

@@ -78,6 +78,29 @@ describe("charge, push mode", () => {
       expect(await shop.refusal(push(challenge, signature))).to.equal("payment-not-received");
     });
 
+    it(`the price in ${name} in parts is not the price, even beside a transfer of the price to somebody else`, async () => {
+      const shop = await shopOf(options);
+      const other = await shopOf(options);
+      const issued = await shop.challenge();
+      const { request } = issued;
+      const pay = (to: string, amount: bigint) => transfer(request, payer.publicKey, to, amount);
+      const parts = [pay(request.recipient, 600_000n), pay(request.recipient, 400_000n)];
+      const elsewhere = pay(other.recipient.toBase58(), request.amount);
+      const signature = await sent(issued, { instructions: () => [...parts, elsewhere] });
+      expect(await shop.refusal(push(issued.challenge, signature))).to.equal("payment-not-received");
+    });
+
+    it(`splits in ${name}: one transfer does not pay two of them, whatever else arrives there`, async () => {
+      const partner = town.person().publicKey;
+      await town.openAccount(partner);
+      const splits = [1_000n, 1_000n].map((amount) => ({ recipient: partner.toBase58(), amount }));
+      const shop = await shopOf({ ...options, splits });
+      const issued = await shop.challenge();
+      const part = (amount: bigint) => transfer(issued.request, payer.publicKey, partner.toBase58(), amount);
+      const parts = await sent(issued, { instructions: (honest) => [...honest.slice(0, -1), part(600n), part(400n)] });
+      expect(await shop.refusal(push(issued.challenge, parts))).to.equal("payment-not-received");
+    });
+
     it(`splits in ${name}: one transfer does not pay two of them`, async () => {
       const partner = town.person().publicKey;
       await town.openAccount(partner);
@@ -210,8 +233,10 @@ describe("charge, push mode", () => {
     const shop = await shopOf();
     const issued = await shop.challenge();
     const signature = await sent(issued);
-    town.rpc.fault("transaction", async (ask) => ({ ...((await ask()) as object), blockTime: null }));
-    expect(await shop.refusal(push(issued.challenge, signature))).to.equal("transaction-too-old");
+    for (const blockTime of [null, undefined]) {
+      town.rpc.fault("transaction", async (ask) => ({ ...((await ask()) as object), blockTime }));
+      expect(await shop.refusal(push(issued.challenge, signature))).to.equal("transaction-too-old");
+    }
   });
 
   it("somebody else's payment of another order, is refused where orders have a reference", async () => {

@@ -1005,11 +1005,12 @@ describe("charge, what is refused before it is sent", () => {
       expect(await offerOf({ price: 1_000n })).to.equal("recipient-account-missing");
     });
 
-    it("a challenge whose decimals are not the mint's, is refused", async () => {
+    it("a challenge whose decimals are not the mint's, is refused, whatever those of the transfer", async () => {
       const shop = await shopOf(usdc());
       const honest = await shop.challenge();
       const { challenge, request } = issued(ChargeRequest.toJson({ ...honest.request, decimals: 9 }));
       await refused(shop, pull(challenge, await signed(town, request, payer)), "asset-mismatch");
+      await refused(shop, pull(challenge, await signed(town, honest.request, payer)), "asset-mismatch");
     });
 
     async function offerOf(options: ShopOptions): Promise<unknown> {
