@@ -461,6 +461,14 @@ describe("the agent's fetch", () => {
       }
     });
 
+    it("unless that would take a stream twice: it says so, and sends nothing in its place", async () => {
+      till.route = ({ path }) => (path === "/a" ? to("/b", 307) : { status: 200 });
+      const body = new Blob(["streamed"]).stream();
+      const post = { method: "POST", body, duplex: "half" as const };
+      await rejected(agent().fetch(`${till.url}/a`, post), "body-not-replayable");
+      expect(till.hits.map(({ path }) => path)).to.deep.equal(["/a"]);
+    });
+
     it("never to pay another origin", async () => {
       other.route = other.sells(other.usdc(10n));
       till.route = () => to(`${other.url}/pay`);
