@@ -11,7 +11,7 @@ function ratio(ours: number | undefined, theirs: number | undefined): string {
 }
 
 /** Columns of even width, as the formatter wants them; the first to the left, the others to the right. */
-function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+export function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = heads.map((_, i) => Math.max(...[heads, ...rows].map((cells) => cells[i]?.length ?? 0)));
   const rule = widths.map((width, i) => (i === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`));
   const line = (cells: readonly string[]) =>
@@ -77,8 +77,8 @@ function byId(run: Run | undefined): ReadonlyMap<string, Row> {
 }
 
 /** Puts `body` between the markers of `name` in a file. */
-export function replaceBetween(file: URL, name: string, body: string): void {
-  const [start, end] = [`<!-- ${name}: written by cu.ts -->`, `<!-- /${name} -->`];
+export function replaceBetween(file: URL, name: string, body: string, writer = "cu.ts"): void {
+  const [start, end] = [`<!-- ${name}: written by ${writer} -->`, `<!-- /${name} -->`];
   const text = readFileSync(file, "utf8");
   const [before, rest] = text.split(start);
   const after = rest?.split(end)[1];

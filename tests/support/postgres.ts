@@ -144,7 +144,7 @@ const MISSING = "no Postgres server here (initdb in PATH, MPPSOL_POSTGRES_BIN or
 let shared: Promise<PostgresCluster> | undefined;
 
 /** One cluster for all tests of this process. Where there can be none, tests are pending, or fail if it is required. */
-export async function postgres(context: Mocha.Context): Promise<PostgresCluster> {
+export async function postgres(context: { skip(): unknown; timeout(ms: number): unknown }): Promise<PostgresCluster> {
   if (binaries() === undefined && process.env.MPPSOL_REQUIRE_POSTGRES !== "1") {
     console.warn(`      pending: ${MISSING}`);
     context.skip();
@@ -152,6 +152,11 @@ export async function postgres(context: Mocha.Context): Promise<PostgresCluster>
   context.timeout(60_000);
   shared ??= PostgresCluster.create();
   return shared;
+}
+
+/** Whether a server can be started here. */
+export function hasPostgres(): boolean {
+  return binaries() !== undefined;
 }
 
 /** The folder of the newest server's binaries. */
