@@ -1,5 +1,5 @@
 // Sellers that want more than they were granted. Each rule that stands between them and the money has its own.
-import { type AgentOptions, memoryStore } from "@mppsol/agent";
+import { type AgentOptions, memoryStore, paymentOf } from "@mppsol/agent";
 import { type Receipt, type SessionRequest, SignedVoucher } from "@mppsol/core";
 import { FOUNDATION_CHANNEL_PROGRAM_ID, keypairSigner } from "@mppsol/programs";
 import { TOKEN_2022_PROGRAM_ID } from "@solana/spl-token";
@@ -186,6 +186,19 @@ describe("a hostile seller of sessions", () => {
     expect((await agent.spending(world.mint.toBase58())).locked).equal(1_000n);
   });
 
+  it("that refuses an open and then wants more, gets no second open while the first may still land", async () => {
+    till.trick = (hit) => (hit.action?.action === "open" ? till.ask(hit, "open-simulation") : "honest");
+    const agent = agentOf(world);
+    await rejected(agent.fetch(`${till.url}/x`), "open-refused");
+    till.trick = () => "honest";
+    till.selling = { ...till.selling, minimumDeposit: 2_000n };
+    await rejected(agent.fetch(`${till.url}/x`), "open-pending");
+    expect(till.log.filter((entry) => entry === "open")).have.length(1);
+    world.expireBlockhashes();
+    expect(await served(agent, till)).equal(1);
+    expect((await agent.spending(world.mint.toBase58())).locked).equal(2_000n);
+  });
+
   it("that refuses an open which then can never land, leaves nothing counted once the agent opens anew", async () => {
     let refuseIt = true;
     till.trick = (hit) => (hit.action?.action === "open" && refuseIt ? till.ask(hit, "open-simulation") : "honest");
@@ -265,6 +278,19 @@ describe("a hostile seller of sessions", () => {
       expect(granted()).equal(20n);
     });
 
+    it("and asks for more than a request may cost and there is deposited, gets no deposit for it either", async () => {
+      till.selling = { ...till.selling, suggestedDeposit: 100n };
+      const agent = agentOf(world);
+      await served(agent, till);
+      const account = till.account;
+      till.trick = (hit) =>
+        hit.action?.action === "voucher"
+          ? till.ask(hit, "voucher-insufficient", { ...till.figures(account), requiredCumulative: "900" })
+          : "honest";
+      await rejected(agent.fetch(`${till.url}/x`), "amount-refused");
+      expect(till.log).not.include("topUp");
+    });
+
     const lies: [string, (receipt: Receipt.SessionReceipt) => Receipt.SessionReceipt][] = [
       ["more accepted than was signed", (receipt) => ({ ...receipt, acceptedCumulative: 31n, spent: 20n })],
       ["more spent than accepted", (receipt) => ({ ...receipt, spent: 21n })],
@@ -272,7 +298,8 @@ describe("a hostile seller of sessions", () => {
     ];
     for (const [what, forge] of lies) {
       it(`and sends a receipt of ${what}, is found out: what it served is the agent's, and nothing more is paid`, async () => {
-        const agent = agentOf(world);
+        // So that the lie itself is what gives it away, and not how much it costs.
+        const agent = agentOf(world, { session: { maxPerRequest: 1_000n } });
         await served(agent, till);
         till.forge = forge;
         expect(await served(agent, till)).equal(2);
@@ -305,7 +332,9 @@ describe("a hostile seller of sessions", () => {
       const agent = agentOf(world);
       await served(agent, till);
       till.forge = (receipt) => ({ ...receipt, acceptedCumulative: 10n, spent: 10n });
-      await served(agent, till);
+      const response = await agent.fetch(`${till.url}/data`);
+      expect(response.status).equal(200);
+      expect(paymentOf(response)?.receiptProblem).contain("less than was paid");
       till.forge = (receipt) => receipt;
       expect(await served(agent, till)).equal(3);
       expect(granted()).equal(30n);
@@ -331,6 +360,23 @@ describe("a hostile seller of sessions", () => {
       } finally {
         await elsewhere.close();
       }
+    });
+
+    it("and names another to go on with, is not paid by this one", async () => {
+      const agent = agentOf(world);
+      await served(agent, till);
+      const resume = (channelId: string): Trick => {
+        return async (hit) => {
+          if (hit.action !== undefined) return "honest";
+          return till.askWith(await till.challenge(hit, { channelId, idleTimeoutSeconds: 300, ...noNewChannel }));
+        };
+      };
+      till.trick = resume(Keypair.generate().publicKey.toBase58());
+      await rejected(agent.fetch(`${till.url}/other`), "session-terms:channel");
+      expect(granted()).equal(10n);
+      till.trick = resume(till.account.open.channelId);
+      expect(await served(agent, till, "/mine")).equal(2);
+      expect(till.accounts.size).equal(1);
     });
 
     it("and asks to go on with the channel of another seller, gets no voucher of it", async () => {

@@ -283,6 +283,17 @@ describe("sessions of the agent", () => {
     await world.checkConservation(till.channelIds);
   });
 
+  it("end where the wallet is empty, and say so", async () => {
+    const buyer = Keypair.generate();
+    world.fund(buyer.publicKey, 15n);
+    const agent = agentOf(world, { signer: buyer });
+    await served(agent, till);
+    await rejected(agent.fetch(`${till.url}/x`), "insufficient-funds");
+    expect(till.log).not.include("topUp");
+    await agent.close();
+    expect(await world.tokens(buyer.publicKey)).equal(5n);
+  });
+
   it("never top up where the policy says so", async () => {
     till.selling = { ...till.selling, suggestedDeposit: 30n };
     const agent = agentOf(world, { session: { topUp: false } });

@@ -125,6 +125,42 @@ describe("streams of the agent", () => {
     expect(till.account.accepted).equal(10n);
   });
 
+  it("that want more locked at a time than may be are ended", async () => {
+    const agent = agentOf(world, { session: { maxDeposit: 100n } });
+    till.work = custom(async (account, response) => {
+      await till.debit(account, response);
+      await till.debit(account, response, 150n);
+    });
+    const { error } = await read(await agent.fetch(`${till.url}/stream`));
+    expect(error).property("code", "session-terms:deposit");
+    expect(till.log).not.include("topUp");
+  });
+
+  it("end when the agent leaves their channel by force", async () => {
+    world.airdrop(world.buyer.publicKey);
+    till.work = till.streams(10);
+    const agent = agentOf(world);
+    const reader = (await agent.fetch(`${till.url}/stream`)).body!.getReader();
+    await reader.read();
+    await agent.forceClose(till.account.open.channelId);
+    const outcome = await reader.read().then(
+      () => "read",
+      ({ code }: { code: string }) => code,
+    );
+    expect(outcome).equal("channel-unusable");
+    expect(till.account.accepted).equal(10n);
+  });
+
+  it("whose vouchers are receipted for another channel are ended", async () => {
+    till.work = till.streams(3);
+    till.forge = (receipt) =>
+      receipt.acceptedCumulative < 20n ? receipt : { ...receipt, channelId: Keypair.generate().publicKey.toBase58() };
+    const agent = agentOf(world);
+    const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+    expect(events).have.length(1);
+    expect(error).property("code", "server-claim");
+  });
+
   it("that claim to have accepted what was never signed are ended, and the channel is not used again", async () => {
     const agent = agentOf(world);
     till.work = custom(async (account, response) => {
