@@ -1,5 +1,5 @@
 // What a seller of sessions decides, checked once.
-import { Base58, Ed25519, Integer, type Network, SignedVoucher, Signer, Splits } from "@mppsol/core";
+import { Base58, Ed25519, Integer, type Network, type SignedVoucher, Signer, Splits } from "@mppsol/core";
 import {
   CHANNEL_PROGRAM_IDS,
   FOUNDATION_CHANNEL_PROGRAM_ID,
@@ -15,12 +15,12 @@ import {
   type Rpc,
   signerAddress,
   type TransactionSigner,
-  verifySignature,
 } from "../chain/index.js";
 import type { Store } from "../stores/Store.js";
 import { defined } from "./defined.js";
 import { SessionConfigError } from "./errors.js";
 import type { SessionEvent } from "./events.js";
+import { VoucherVerifier } from "./VoucherVerifier.js";
 
 /** How a recipient that is a program's address closes a channel: its program calls `settleAndSeal` by CPI. */
 export interface CloseAdapter {
@@ -173,7 +173,7 @@ export function complete(options: SessionOptions): Settings {
     deliveryLeaseMs: 30_000,
     drainMs: 5_000,
     blockhashTtlMs: 1_000,
-    verifier: { verify: (signed) => SignedVoucher.verify(signed, verifySignature) },
+    verifier: new VoucherVerifier(),
     now: Date.now,
     onEvent: () => {},
     ...(defined(options) as SessionOptions),
