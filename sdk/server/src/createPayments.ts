@@ -239,7 +239,9 @@ class Till implements Payments {
   #selfSettlement(): Settlement {
     const { store, network, feePayer, charges = {}, now, background } = this.#settings;
     const { sponsor, reconciler, leaseMs: _1, collectMs: _2, ...rest } = charges;
-    const shared = { rpc: this.#rpc(), store, network, now, onError: this.#report, ...rest };
+    // A payment that was pushed for a challenge in its time must not be too old when it is shown.
+    const pushMaxAgeSeconds = Math.max(600, this.#settings.challengeTtlSeconds);
+    const shared = { rpc: this.#rpc(), store, network, now, onError: this.#report, pushMaxAgeSeconds, ...rest };
     if (background) this.#readiness.run(createReconciler({ ...shared, ...reconciler }));
     return selfSettlement({
       ...shared,
