@@ -144,6 +144,7 @@ export function closingContract(store: () => Store): void {
       await store().channels.spend({ channelId: working, cost: 0n, reserve: 5n, delivery, now: NOW });
       await store().channels.observe(forced, { closureStartedAt: 1 }, NOW);
       await accept(rich, 100n);
+      await store().channels.observe(rich, { settledOnChain: 50n }, NOW);
       await accept(cashed, 100n);
       await store().channels.observe(cashed, { settledOnChain: 51n }, NOW);
       await store().channels.beginClose(closing, NOW + 5_000);

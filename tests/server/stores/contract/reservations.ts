@@ -40,7 +40,11 @@ export function reservationContract(store: () => Store): void {
       await reserve(channelId, "work", 7n);
       await Promise.all([1, 2, 3].map(() => store().channels.settle(channelId, "work", 5n, NOW)));
       expect((await store().channels.settle(channelId, "work", 5n, NOW)).spent).to.equal(5n);
-      expect((await rejection(store().channels.settle(channelId, "work", 4n, NOW))).code).to.equal("store-conflict");
+      for (const other of [4n, 0n]) {
+        const error = await rejection(store().channels.settle(channelId, "work", other, NOW));
+        expect(error.code).to.equal("store-conflict");
+      }
+      expect((await store().deliveries.get(channelId, "work"))?.settled).to.equal(5n);
       expect(await holdings(store(), channelId)).to.deep.equal([10n, 5n, 0n]);
     });
 
@@ -59,7 +63,8 @@ export function reservationContract(store: () => Store): void {
       await reserve(channelId, "none", 4n);
       await reserve(channelId, "all", 6n);
       await store().channels.settle(channelId, "none", 0n, NOW);
-      await store().channels.settle(channelId, "all", 6n, NOW);
+      // By a clock that went back.
+      await store().channels.settle(channelId, "all", 6n, NOW - 1);
       expect(await holdings(store(), channelId)).to.deep.equal([10n, 6n, 0n]);
     });
 
@@ -99,6 +104,7 @@ export function reservationContract(store: () => Store): void {
         store().channels.settle(channelId, key, actual, NOW, { voucher: voucher(channelId, to), expectedAccepted });
       await settle("work", 30n, 0n, 30n);
       expect((await rejection(settle("more", 40n, 0n, 40n))).code).to.equal("store-conflict");
+      expect((await rejection(settle("more", 40n, 0n, 70n))).code).to.equal("store-conflict");
       expect((await rejection(settle("more", 40n, 30n, 30n))).code).to.equal("store-conflict");
       expect((await rejection(settle("more", 40n, 30n, 69n))).code).to.equal("store-conflict");
       expect((await rejection(store().channels.settle(channelId, "more", 1n, NOW))).code).to.equal("store-conflict");

@@ -119,6 +119,12 @@ export function spendContract(store: () => Store): void {
       for (const error of others) expect(error.code).to.equal("invalid-field");
     });
 
+    it("by a clock that went back are taken, and leave the latest activity", async () => {
+      const channelId = await open(store());
+      for (const now of [NOW + 9, NOW - 5, NOW + 3]) expect(outcome(await spend(channelId, { now }))).to.equal("ok");
+      expect((await channelOf(store(), channelId)).lastActivityAt).to.equal(NOW + 9);
+    });
+
     it("at once are answered as if they came one after the other", async () => {
       const [a, b] = [await open(store(), { escrowed: 50n }), await open(store(), { escrowed: 50n })];
       const unknown = id();
@@ -302,6 +308,8 @@ export function spendContract(store: () => Store): void {
       const channelId = await open(store());
       await pay(channelId, 100n, 10n, { delivery: newDelivery(channelId, "done") });
       await store().deliveries.finish(channelId, "done", { status: 200, headers: {} }, NOW);
+      const alone = await rejection(spend(channelId, { cost: 1n, continues: "done" }));
+      expect(alone.code).to.equal("store-conflict");
       const [missing, done, good] = await Promise.all([
         rejection(spend(channelId, { cost: 1n, continues: "missing" })),
         rejection(spend(channelId, { cost: 1n, continues: "done" })),

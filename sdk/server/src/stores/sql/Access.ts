@@ -8,6 +8,7 @@ const ATTEMPTS = 5;
 
 export class Access {
   readonly #database: Database;
+  readonly #underWay = new Set<Promise<unknown>>();
   #closed = false;
 
   constructor(database: Database) {
@@ -24,11 +25,20 @@ export class Access {
   }
 
   query(statement: Statement, parameters: readonly Parameter[]): Promise<Row[]> {
-    return translated(() => this.#database.query(statement, parameters));
+    return this.#tracked(translated(() => this.#database.query(statement, parameters)));
+  }
+
+  /** Resolves when nothing is under way. */
+  async idle(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
   }
 
   /** May run `work` again, when the database undid it on account of others. */
-  async transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+  transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
+    return this.#tracked(this.#transaction(work));
+  }
+
+  async #transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await translated(() => this.#database.transaction(work));
@@ -36,6 +46,15 @@ export class Access {
         const state = error instanceof StoreError ? sqlState(error.cause) : undefined;
         if (attempt >= ATTEMPTS || state === undefined || !/^(?:40|23505)/.test(state)) throw error;
       }
+    }
+  }
+
+  async #tracked<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    try {
+      return await work;
+    } finally {
+      this.#underWay.delete(work);
     }
   }
 }

@@ -23,12 +23,12 @@ WITH input AS MATERIALIZED (
   SELECT DISTINCT ON (channel_id, key) *
   FROM unnest($1::text[], $2::text[], $3::numeric[], $4::bigint[]) AS i (channel_id, key, actual, now)
 ), locked AS MATERIALIZED (
-  SELECT c.channel_id, c.accepted - c.spent AS credit
+  SELECT c.channel_id
   FROM mppsol_channels c WHERE c.channel_id IN (SELECT channel_id FROM input)
   ORDER BY c.channel_id
   FOR UPDATE OF c
 ), held AS MATERIALIZED (
-  SELECT d.scope, d.key, d.reserved, i.actual, i.now, l.credit
+  SELECT d.scope, d.key, d.reserved, i.actual, i.now
   FROM locked l JOIN input i ON i.channel_id = l.channel_id
     JOIN mppsol_deliveries d ON d.scope = i.channel_id AND d.key = i.key
   WHERE d.settled IS NULL AND d.reserved >= i.actual
@@ -36,7 +36,7 @@ WITH input AS MATERIALIZED (
   FOR UPDATE OF d
 ), sums AS (
   SELECT scope, sum(actual) AS actual, sum(reserved) AS reserved, max(now) AS now
-  FROM held GROUP BY scope HAVING sum(actual) <= min(credit)
+  FROM held GROUP BY scope
 ), moved AS (
   UPDATE mppsol_channels c
   SET version = c.version + 1,

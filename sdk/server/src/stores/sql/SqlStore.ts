@@ -20,6 +20,7 @@ export class SqlStore implements Store {
   readonly #watchers = new Watchers();
   readonly #idle: () => Promise<void>;
   #listening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(database: Database, durable: boolean) {
     this.kind = database.kind;
@@ -44,20 +45,31 @@ export class SqlStore implements Store {
     if (this.durable) await translated(() => checkDurable(this.#database));
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
     this.#access.close();
     this.#watchers.close();
     await this.#idle();
+    await this.#access.idle();
     await this.#database.close();
   }
 
   /** Only once somebody watches: it takes a connection. */
   #listen(): Promise<void> {
-    this.#listening ??= this.#database.listen(
-      CHANNELS,
-      (channelId) => this.#watchers.wake(channelId),
-      () => this.#watchers.wakeAll(),
-    );
+    const listen = () =>
+      this.#database.listen(
+        CHANNELS,
+        (channelId) => this.#watchers.wake(channelId),
+        () => this.#watchers.wakeAll(),
+      );
+    this.#listening ??= translated(listen).catch((error: unknown) => {
+      this.#listening = undefined;
+      throw error;
+    });
     return this.#listening;
   }
 }
