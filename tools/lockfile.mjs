@@ -1,8 +1,8 @@
 // Completes package-lock.json with the optional packages of other platforms (native binaries), which npm leaves out
-// when the registry it asks does not have them; `npm ci` refuses a lockfile without them. Run after `npm install`.
+// when the registry it asks does not have them; `npm ci` refuses a lockfile without them. Run after `npm install`, with the lockfile's path when it is not the root's.
 import { readFileSync, writeFileSync } from "node:fs";
 
-const FILE = "package-lock.json";
+const [FILE = "package-lock.json"] = process.argv.slice(2);
 const lock = JSON.parse(readFileSync(FILE, "utf8"));
 const packages = lock.packages;
 const find = (name, words) => words.find((word) => name.includes(word));
