@@ -8,7 +8,7 @@ export interface Attempt {
   readonly name: string;
   /** Whether the seller answered 402, with a problem and a fresh challenge, and with no data. */
   readonly refused: boolean;
-  /** What the seller said. */
+  /** What the seller said: the code of its problem. */
   readonly detail: string;
 }
 
@@ -59,12 +59,12 @@ async function get(url: string, credential?: Credential.Credential): Promise<Ans
 }
 
 function attempt(name: string, { response, body }: Answer): Attempt {
-  const json = JSON.parse(body) as { detail?: string; quote?: string };
+  const json = JSON.parse(body) as { code?: string; quote?: string };
   const refused =
     response.status === 402 &&
     response.headers.get("content-type") === "application/problem+json" &&
     !response.headers.has("payment-receipt") &&
     json.quote === undefined &&
     Challenge.parseAll(response.headers.get("www-authenticate") ?? "").length === 1;
-  return { name, refused, detail: (json.detail ?? `status ${response.status}`).slice(0, 60) };
+  return { name, refused, detail: json.code ?? `status ${response.status}` };
 }
