@@ -114,6 +114,22 @@ describe("the store on PGlite", function () {
     await store.close();
   });
 
+  it("is vacuumed by sweeps: nothing else does it", async () => {
+    copy();
+    const database = new Pglite(dataDir);
+    const store = new SqlStore(database, true);
+    const tuples = () =>
+      database.query(
+        { name: "tuples", text: "SELECT reltuples::text FROM pg_class WHERE relname = 'mppsol_channels'" },
+        [],
+      );
+    await open(store);
+    expect(await tuples()).to.deep.equal([["-1"]]);
+    await store.deliveries.sweep(NOW, NOW);
+    expect(await tuples()).to.deep.equal([["1"]]);
+    await store.close();
+  });
+
   it("acknowledges nothing more once the disk has failed", async () => {
     copy();
     let fails = false;

@@ -9,6 +9,8 @@ import type { Store } from "./Store.js";
 import type { Database, Parameter, Row, Session, Statement } from "./sql/Database.js";
 import { SqlStore } from "./sql/SqlStore.js";
 
+const MAINTENANCE_MS = 3_600_000;
+
 export interface PgliteOptions {
   /** A directory of its own, made when it is not there. Without one, everything is in memory and `durable` is false. */
   readonly dataDir?: string;
@@ -37,6 +39,7 @@ export class Pglite implements Database {
   /** What is under way: there is one session, so one after the other. */
   #turn: Promise<unknown> = Promise.resolve();
   #failure: StoreError | undefined;
+  #maintainedAt = Number.NEGATIVE_INFINITY;
   #closed = false;
 
   /** @param sync writes an open file through to the disk. */
@@ -69,6 +72,14 @@ export class Pglite implements Database {
 
   async listen(channel: string, heard: (payload: string) => void): Promise<void> {
     await (await this.#open()).listen(channel, heard);
+  }
+
+  /** There is no autovacuum in PGlite. Without one deleted rows stay, and transaction ids run out. */
+  async maintain(): Promise<void> {
+    const now = performance.now();
+    if (now - this.#maintainedAt < MAINTENANCE_MS) return;
+    this.#maintainedAt = now;
+    await this.script("VACUUM (ANALYZE)");
   }
 
   async close(): Promise<void> {

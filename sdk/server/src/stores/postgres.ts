@@ -95,6 +95,9 @@ export class Postgres implements Database {
     await listener.connect();
   }
 
+  /** Autovacuum does it. */
+  async maintain(): Promise<void> {}
+
   async close(): Promise<void> {
     for (const listener of this.#listeners) listener.close();
     if (this.#pool !== undefined && !("pool" in this.#options)) await (await this.#pool).end();

@@ -36,6 +36,10 @@ export class SteppedDatabase implements Database {
     return this.#database.listen(channel, heard, deaf);
   }
 
+  maintain(): Promise<void> {
+    return this.#database.maintain();
+  }
+
   close(): Promise<void> {
     return this.#database.close();
   }

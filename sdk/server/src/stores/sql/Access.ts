@@ -28,6 +28,11 @@ export class Access {
     return this.#tracked(translated(() => this.#database.query(statement, parameters)));
   }
 
+  /** What a database needs from time to time and does not do by itself. */
+  maintain(): Promise<void> {
+    return this.#tracked(translated(() => this.#database.maintain()));
+  }
+
   /** Resolves when nothing is under way. */
   async idle(): Promise<void> {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);

@@ -27,6 +27,8 @@ export interface Database extends Session {
    * have been lost. Resolves when it listens, or for now cannot; keeps at it until `close`.
    */
   listen(channel: string, heard: (payload: string) => void, deaf: () => void): Promise<void>;
+  /** Called now and then: does what the database does not do by itself, when it is time. */
+  maintain(): Promise<void>;
   close(): Promise<void>;
 }
 

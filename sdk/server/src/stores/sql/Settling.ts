@@ -3,7 +3,7 @@ import type { Balance } from "../Store.js";
 import type { Access } from "./Access.js";
 import * as arrays from "./arrays.js";
 import { Batcher } from "./Batcher.js";
-import { isUndone, type Statement } from "./Database.js";
+import { isUndone, type Row, type Statement } from "./Database.js";
 import * as rows from "./rows.js";
 
 const BATCH = 1_000;
@@ -15,25 +15,27 @@ export interface Settlement {
   readonly now: number;
 }
 
-/** Settles what is reserved, not settled yet, and covered by what is accepted; says which that were. */
+/** Settles what is reserved, not settled yet, and covered by what is accepted: rows of channels, then of deliveries. */
 const SETTLE: Statement = {
   name: "mppsol_settle",
   text: `
 WITH input AS MATERIALIZED (
-  SELECT DISTINCT ON (channel_id, key) *
+  SELECT DISTINCT ON (i.channel_id COLLATE "C", i.key COLLATE "C") *
   FROM unnest($1::text[], $2::text[], $3::numeric[], $4::bigint[]) AS i (channel_id, key, actual, now)
+  ORDER BY i.channel_id COLLATE "C", i.key COLLATE "C"
 ), locked AS MATERIALIZED (
   SELECT c.channel_id
   FROM mppsol_channels c WHERE c.channel_id IN (SELECT channel_id FROM input)
   ORDER BY c.channel_id
   FOR UPDATE OF c
 ), held AS MATERIALIZED (
-  SELECT d.scope, d.key, d.reserved, i.actual, i.now
-  FROM locked l JOIN input i ON i.channel_id = l.channel_id
-    JOIN mppsol_deliveries d ON d.scope = i.channel_id AND d.key = i.key
+  SELECT i.channel_id AS scope, i.key, d.reserved, i.actual, i.now
+  FROM (SELECT * FROM input WHERE (channel_id IN (SELECT channel_id FROM locked)) IS TRUE) i
+    CROSS JOIN LATERAL (
+      SELECT d.settled, d.reserved FROM mppsol_deliveries d
+      WHERE d.scope = i.channel_id AND d.key = i.key LIMIT 1 FOR UPDATE
+    ) d
   WHERE d.settled IS NULL AND d.reserved >= i.actual
-  ORDER BY d.scope, d.key
-  FOR UPDATE OF d
 ), sums AS (
   SELECT scope, sum(actual) AS actual, sum(reserved) AS reserved, max(now) AS now
   FROM held GROUP BY scope
@@ -49,13 +51,13 @@ WITH input AS MATERIALIZED (
 ), settled AS (
   UPDATE mppsol_deliveries d
   SET reserved = 0, settled = h.actual, debited = d.debited + h.actual
-  FROM held h JOIN moved m ON m.channel_id = h.scope
-  WHERE d.scope = h.scope AND d.key = h.key
+  FROM held h
+  WHERE d.scope = h.scope AND d.key = h.key AND (h.scope IN (SELECT channel_id FROM moved)) IS TRUE
   RETURNING d.scope, d.key, h.actual
 )
-SELECT m.channel_id, m.accepted::text, m.spent::text, m.reserved::text, m.escrowed::text,
-  m.idle_timeout_seconds::text, s.key, s.actual::text
-FROM settled s JOIN moved m ON m.channel_id = s.scope`,
+SELECT channel_id, accepted::text, spent::text, reserved::text, escrowed::text, idle_timeout_seconds::text FROM moved
+UNION ALL
+SELECT scope, key, actual::text, NULL, NULL, NULL FROM settled`,
 };
 
 export class Settling {
@@ -78,26 +80,28 @@ export class Settling {
   }
 
   async #run(batch: readonly Settlement[]): Promise<(Balance | undefined)[]> {
-    const settled = new Map<string, { actual: bigint; balance: Balance }>();
-    for (const { channelId, key, actual, balance } of await this.#send(batch)) {
-      settled.set(`${channelId} ${key}`, { actual, balance });
-      this.#changed(channelId);
+    const balances = new Map<string, Balance>();
+    const settled = new Map<string, string>();
+    for (const row of await this.#send(batch)) {
+      const balance = rows.movedBalance(row);
+      const [channelId, key, actual] = row as [string, string, string];
+      if (balance === undefined) settled.set(`${channelId} ${key}`, actual);
+      else balances.set(channelId, balance);
     }
-    return batch.map(({ channelId, deliveryKey, actual }) => {
-      const done = settled.get(`${channelId} ${deliveryKey}`);
-      return done?.actual === actual ? done.balance : undefined;
-    });
+    for (const channelId of balances.keys()) this.#changed(channelId);
+    return batch.map(({ channelId, deliveryKey, actual }) =>
+      settled.get(`${channelId} ${deliveryKey}`) === String(actual) ? balances.get(channelId) : undefined,
+    );
   }
 
-  async #send(batch: readonly Settlement[]) {
+  async #send(batch: readonly Settlement[]): Promise<Row[]> {
     try {
-      const settled = await this.#access.query(SETTLE, [
+      return await this.#access.query(SETTLE, [
         arrays.texts(batch.map(({ channelId }) => channelId)),
         arrays.texts(batch.map(({ deliveryKey }) => deliveryKey)),
         arrays.plain(batch.map(({ actual }) => actual)),
         arrays.plain(batch.map(({ now }) => now)),
       ]);
-      return settled.map(rows.settled);
     } catch (error) {
       // Undone as a whole: each is tried alone.
       if (isUndone(error)) return [];

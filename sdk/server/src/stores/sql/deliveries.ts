@@ -36,9 +36,9 @@ const FINISH: Statement = {
   name: "mppsol_delivery_finish",
   text: `
 WITH input AS MATERIALIZED (
-  SELECT DISTINCT ON (scope, key) *
+  SELECT DISTINCT ON (i.scope COLLATE "C", i.key COLLATE "C") *
   FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS i (scope, key, response, now, place)
-  ORDER BY scope, key, place
+  ORDER BY i.scope COLLATE "C", i.key COLLATE "C", place
 ), found AS MATERIALIZED (
   SELECT d.scope, d.key, d.state, i.response, i.now
   FROM input i JOIN mppsol_deliveries d ON d.scope = i.scope AND d.key = i.key
@@ -206,6 +206,7 @@ export class SqlDeliveries implements DeliveryStore {
     });
     for (const scope of released) this.#changed(scope);
     const deleted = await this.#access.query(DELETE_DONE, [String(before)]);
+    await this.#access.maintain();
     return { deleted: deleted.length, released: released.length };
   }
 }

@@ -365,17 +365,16 @@ export function account(row: Row): [channelId: string, account: Account] {
   ];
 }
 
-/** A reservation that was settled; columns as in `mppsol_settle`. */
-export function settled(row: Row) {
+/** A channel's row of `mppsol_settle`; undefined for a delivery's. */
+export function movedBalance(row: Row): Balance | undefined {
+  if (row[5] === null) return undefined;
   const read = new Reader(row);
-  const channelId = read.text();
-  const balance: Balance = {
-    channelId,
+  return {
+    channelId: read.text(),
     accepted: read.bigint(),
     spent: read.bigint(),
     reserved: read.bigint(),
     escrowed: read.bigint(),
     idleTimeoutSeconds: read.number(),
   };
-  return { channelId, balance, key: read.text(), actual: read.bigint() };
 }

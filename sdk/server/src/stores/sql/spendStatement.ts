@@ -15,6 +15,9 @@ export interface Moved {
  * watermark does not fall, none of the keys taken for new is known and all that is continued is at work. Rows are locked
  * in the order of their ids, so that no two batches wait for each other. Returns the ids of channels for which all of
  * that held: others have not moved, and nothing is known of them.
+ *
+ * The planner knows nothing of how many rows the arrays have. `(… IN (SELECT …)) IS TRUE`, scalar subqueries and
+ * LATERAL with a LIMIT make it look up by hash or index where a join would compare each row with each other.
  */
 export const SPEND: Statement = {
   name: "mppsol_spend",
@@ -30,49 +33,52 @@ WITH input AS MATERIALIZED (
     $11::text[], $12::text[], $13::boolean[], $14::text[], $15::text[], $16::bigint[], $17::numeric[], $18::numeric[]
   ) AS k (scope, key, begins, digest, owner, lease_until, debited, reserved)
 ), more AS MATERIALIZED (
-  SELECT * FROM unnest($19::text[], $20::text[], $21::numeric[]) AS m (scope, key, debited)
+  SELECT m.scope COLLATE "C" AS scope, m.key COLLATE "C" AS key, m.debited
+  FROM unnest($19::text[], $20::text[], $21::numeric[]) AS m (scope, key, debited)
 ), replayed AS MATERIALIZED (
-  SELECT d.scope FROM keys k JOIN mppsol_deliveries d ON d.scope = k.scope AND d.key = k.key
+  SELECT k.scope FROM keys k
+  WHERE (SELECT true FROM mppsol_deliveries d WHERE d.scope = k.scope AND d.key = k.key)
 ), locked AS MATERIALIZED (
-  SELECT c.channel_id
+  SELECT i.*
   FROM input i JOIN mppsol_channels c ON c.channel_id = i.channel_id AND c.version = i.version
   WHERE i.moves
   ORDER BY c.channel_id
   FOR UPDATE OF c
 ), at_work AS MATERIALIZED (
-  SELECT d.scope, d.key
-  FROM locked l JOIN more m ON m.scope = l.channel_id JOIN mppsol_deliveries d ON d.scope = m.scope AND d.key = m.key
+  SELECT m.scope, m.key
+  FROM (SELECT * FROM more WHERE (scope IN (SELECT channel_id FROM locked)) IS TRUE ORDER BY scope, key) m
+    CROSS JOIN LATERAL (
+      SELECT d.state FROM mppsol_deliveries d WHERE d.scope = m.scope AND d.key = m.key LIMIT 1 FOR UPDATE
+    ) d
   WHERE d.state = 'working'
-  ORDER BY d.scope, d.key
-  FOR UPDATE OF d
 ), lost AS MATERIALIZED (
-  SELECT m.scope FROM more m LEFT JOIN at_work w ON w.scope = m.scope AND w.key = m.key WHERE w.key IS NULL
+  SELECT m.scope FROM more m WHERE ((m.scope, m.key) IN (SELECT scope, key FROM at_work)) IS NOT TRUE
 ), moved AS (
   UPDATE mppsol_channels c
   SET version = c.version + 1,
-      accepted = i.accepted,
-      spent = i.spent,
-      reserved = i.reserved,
-      voucher_key = coalesce(i.voucher_key, c.voucher_key),
-      voucher_signature = coalesce(i.voucher_signature, c.voucher_signature),
-      voucher_expires_at = coalesce(i.voucher_expires_at, c.voucher_expires_at),
-      last_activity_at = greatest(i.last_activity_at, c.last_activity_at)
-  FROM input i JOIN locked l ON l.channel_id = i.channel_id
-  WHERE c.channel_id = i.channel_id AND c.version = i.version
+      accepted = l.accepted,
+      spent = l.spent,
+      reserved = l.reserved,
+      voucher_key = coalesce(l.voucher_key, c.voucher_key),
+      voucher_signature = coalesce(l.voucher_signature, c.voucher_signature),
+      voucher_expires_at = coalesce(l.voucher_expires_at, c.voucher_expires_at),
+      last_activity_at = greatest(l.last_activity_at, c.last_activity_at)
+  FROM locked l
+  WHERE c.channel_id = l.channel_id AND c.version = l.version
     AND c.status = 'open' AND c.closure_started_at IS NULL
-    AND c.accepted <= i.accepted AND i.accepted <= c.escrowed
-    AND i.channel_id NOT IN (SELECT scope FROM replayed)
-    AND i.channel_id NOT IN (SELECT scope FROM lost)
+    AND c.accepted <= l.accepted AND l.accepted <= c.escrowed
+    AND l.channel_id NOT IN (SELECT scope FROM replayed)
+    AND l.channel_id NOT IN (SELECT scope FROM lost)
   RETURNING c.channel_id, CASE WHEN c.watched_until > now() THEN pg_notify('${CHANNELS}', c.channel_id) END
 ), begun AS (
   INSERT INTO mppsol_deliveries (scope, key, digest, owner, lease_until, state, debited, reserved)
   SELECT k.scope, k.key, k.digest, k.owner, k.lease_until, 'working', k.debited, k.reserved
-  FROM keys k JOIN moved v ON v.channel_id = k.scope
-  WHERE k.begins
+  FROM keys k
+  WHERE k.begins AND (k.scope IN (SELECT channel_id FROM moved)) IS TRUE
 ), continued AS (
   UPDATE mppsol_deliveries d SET debited = d.debited + m.debited
-  FROM more m JOIN moved v ON v.channel_id = m.scope
-  WHERE d.scope = m.scope AND d.key = m.key
+  FROM more m
+  WHERE d.scope = m.scope AND d.key = m.key AND (m.scope IN (SELECT channel_id FROM moved)) IS TRUE
 )
 SELECT channel_id FROM moved
 UNION ALL
