@@ -6,6 +6,7 @@ help: ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: node_modules/.package-lock.json
+	@[ -e sdk/cli/dist/main.js ] || echo 'compiling the SDKs (once)'
 	@npx --no-install tsc -b
 
 node_modules/.package-lock.json: package.json package-lock.json $(wildcard sdk/*/package.json)

@@ -1,5 +1,7 @@
 // Who pays: whatever a wallet comes as, made into one shape. Private keys stay where they are.
 import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
 import { Base58, Ed25519, InvalidFieldError, SignerError } from "@mppsol/core";
 import { signMessage } from "@mppsol/programs";
 import { Keypair, PublicKey, VersionedTransaction } from "@solana/web3.js";
@@ -161,7 +163,9 @@ function toKeypair(secretKey: Uint8Array): Keypair {
 }
 
 /** A file as `solana-keygen` writes it: a JSON array of 64 bytes. */
-function readKeypairFile(path: string, warn: (message: string) => void): Keypair {
+function readKeypairFile(given: string, warn: (message: string) => void): Keypair {
+  // As shells do, which here nobody has.
+  const path = given.startsWith("~/") ? join(homedir(), given.slice(2)) : given;
   let text: string;
   try {
     if ((statSync(path).mode & 0o077) !== 0 && process.platform !== "win32") {

@@ -26,7 +26,8 @@ export function writeKeypair(path: string): Keypair {
   try {
     writeFileSync(path, `[${keypair.secretKey.join(",")}]\n`, { mode: 0o600, flag: "wx" });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "EEXIST") throw new CliError(`cannot write ${path}: ${message}`, EXIT.failed, "unwritable");
     throw new CliError(
       `${path} exists; move it away first, or name another file with --keypair`,
       EXIT.failed,

@@ -64,6 +64,10 @@ export async function run(argv: readonly string[], context: Context): Promise<Ex
 }
 
 function ending(error: unknown): { message: string; exitCode: ExitCode; code: string } {
+  if (error instanceof TypeError && error.cause instanceof Error) {
+    // What `fetch` throws says nothing; its cause does.
+    return { message: `no answer: ${error.cause.message}`, exitCode: EXIT.failed, code: "unreachable" };
+  }
   if (error instanceof CliError) return error;
   if (error instanceof MppsolError) return { message: error.message, exitCode: EXIT.failed, code: error.code };
   return { message: error instanceof Error ? error.message : String(error), exitCode: EXIT.failed, code: "failed" };

@@ -131,6 +131,8 @@ export function complete(options: PaymentsOptions): Settings {
   whole("maxStoredBytes", maxStoredBytes, 0, 16 * 1024 ** 2);
   const { page = true, background = true, feePayer, closer, operator, settlement, charges, sessions, realm } = options;
   checkRealm(realm, network);
+  if (feePayer !== undefined) checkSigner("feePayer", feePayer);
+  if (closer !== undefined && !(typeof closer === "object" && "close" in closer)) checkSigner("closer", closer);
   const asset = within("currency", () => checked(assetOf(options.currency ?? "usdc", network)));
   for (const mint of mints ?? []) within("mints", () => Base58.address(mint, "mints"));
   const settings: Settings = {
@@ -186,7 +188,14 @@ export function within<T>(option: string, read: () => T): T {
   }
 }
 
+function checkSigner(option: string, signer: unknown): void {
+  if (typeof signer === "object" && signer !== null && "publicKey" in signer) return;
+  throw new ConfigError(option, "not a signer: give a Keypair, or { publicKey, signTransaction }");
+}
+
 function secretsOf(secret: PaymentsOptions["secret"]): readonly Challenge.Secret[] {
+  const given: unknown = secret;
+  if (given === undefined || given === null) throw new ConfigError("secret", "none is given");
   const secrets = typeof secret === "string" || secret instanceof Uint8Array ? [secret] : [...secret];
   if (secrets.length === 0) throw new ConfigError("secret", "none is given");
   for (const one of secrets) {

@@ -22,9 +22,7 @@ export function withLimits(command: Command): Command {
     .option("--max <usdc>", "most to pay for one request, in USDC", "0.10")
     .option("--max-deposit <usdc>", "most to lock in payment channels, in USDC", "1")
     .option("--max-sol <sol>", "also pay in SOL, at most this for one request")
-    .option("--token <mint=max>", "also pay in this token, at most so many base units; may be repeated", collect, [])
-    .option("--prefer <intent>", "charge or session, where a server takes both")
-    .option("-y, --yes", "on mainnet: pay without asking");
+    .option("--token <mint=max>", "also pay in this token, at most so many base units; may be repeated", collect, []);
 }
 
 export function curlCommand(context: Context): Command {
@@ -35,7 +33,11 @@ export function curlCommand(context: Context): Command {
     .option("-H, --header <line>", "header, as `Name: value`; may be repeated", collect, [])
     .option("-d, --data <text>", "body; @FILE reads a file, @- standard input")
     .option("-o, --output <file>", "write the body to a file")
-    .option("-i, --include", "print status and headers too");
+    .option("-i, --include", "print status and headers too")
+    .option("-s, --silent", "no progress (there is none but on a terminal)");
+  command
+    .option("--prefer <intent>", "charge or session, where a server takes both")
+    .option("-y, --yes", "on mainnet: pay without asking");
   return withLimits(withJson(withCluster(withKeypair(command)))).action(async (url: string, options: Options) => {
     if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw usage(`curl: ${url} is not an http(s) URL`);
     const init = await request(options, context);
@@ -80,12 +82,23 @@ async function fetchAndPrint(
   options: Options,
   out: Output,
 ): Promise<void> {
-  const response = await agent.fetch(url, init);
+  const response = await answer(agent, url, init);
   const payment = paymentOf(response);
   if (out.json) await printJson(response, payment?.receipt ?? null, options, out);
   else await print(response, options, out);
   if (payment?.receiptProblem !== undefined) out.warn(`the receipt is not of this payment: ${payment.receiptProblem}`);
   if (!response.ok) throw new CliError(`${url} answered ${response.status}`, EXIT.failed, "http-status");
+}
+
+/** As the agent's fetch; says who does not answer, and why. */
+async function answer(agent: Agent, url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await agent.fetch(url, init);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    const why = error.cause instanceof Error ? error.cause.message : error.message;
+    throw new CliError(`${new URL(url).origin} does not answer: ${why}`, EXIT.failed, "unreachable", { cause: error });
+  }
 }
 
 async function print(response: Response, options: Options, out: Output): Promise<void> {

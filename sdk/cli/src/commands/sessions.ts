@@ -64,7 +64,7 @@ function closeCommand(context: Context): Command {
             outcomes.push(await agent.forceClose(channel.channelId, { wait: options.wait === true }));
           } else outcomes.push(...(await agent.closeSessions({ channelId: channel.channelId })));
         }
-        out.result(outcomes.map(json), outcomes.map(line));
+        out.result(outcomes.map(json), outcomes.length === 0 ? ["no open sessions"] : outcomes.map(line));
         if (outcomes.some(({ kind }) => kind === "left")) throw new CliError("", EXIT.failed, "left");
       } catch (error) {
         throw payEnding(error);
@@ -95,7 +95,9 @@ function json(outcome: CloseOutcome | ForcedClose) {
 
 function line(outcome: CloseOutcome | ForcedClose): string {
   const { channelId } = outcome;
-  if (outcome.kind === "left") return `${channelId} is still open: ${outcome.error.message}`;
+  if (outcome.kind === "left") {
+    return `${outcome.error.message}; try again, or leave without the seller: mppsol sessions close ${channelId} --force`;
+  }
   if (outcome.kind === "waiting") {
     const when = new Date(outcome.sealableAt * 1000).toISOString();
     return `${channelId} can be emptied at ${when}: call this again then`;

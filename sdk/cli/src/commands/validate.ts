@@ -1,5 +1,5 @@
 // `mppsol validate`: holds any MPP server against the drafts, and against the chain it says it is paid on.
-import type { Agent } from "@mppsol/agent";
+import { type Agent, NotPaidError } from "@mppsol/agent";
 import type { Discovery } from "@mppsol/core";
 import { Command } from "commander";
 import { CliError, EXIT, usage } from "../exit.js";
@@ -51,6 +51,8 @@ export function validateCommand(context: Context): Command {
         `${counts.pass} passed, ${counts.fail} failed, ${counts.warn} suggested`,
       ]);
       if (!passed) throw new CliError("", EXIT.failed, "invalid");
+      if (all.some(({ id, outcome }) => id === "pay" && outcome === "skip"))
+        throw new CliError("", EXIT.declined, "declined");
     });
 }
 
@@ -69,7 +71,9 @@ async function validate(checks: Checks, url: string, options: Options, at: Clust
   const operations = await checkDiscovery(checks, new URL(url).origin);
   const targets = choose(url, options.method.toUpperCase(), operations);
   if (targets.length === 0) {
-    checks.must("paid-resource", "there is a paid resource to look at", false, "name one, as http://host/path");
+    throw usage(
+      `validate: ${url} names no paid resource, and no discovery document does; name one, as http://host/path`,
+    );
   }
   for (const target of targets) {
     for (const challenge of await checkChallenge(checks, target)) {
@@ -77,7 +81,10 @@ async function validate(checks: Checks, url: string, options: Options, at: Clust
       const payable = await checkRequest(checks, challenge, at);
       if (payable && agents !== undefined) {
         const agent = challenge.intent === "charge" ? agents.charge : agents.session;
-        await checkPayment(checks, agent, target, challenge, at);
+        await checkPayment(checks, agent, target, challenge, at).catch((error: unknown) => {
+          if (!(error instanceof NotPaidError)) throw error;
+          checks.skip("pay", `${challenge.intent}: it can be paid`, error.message);
+        });
       }
     }
   }
@@ -93,5 +100,6 @@ function choose(url: string, method: string, operations: readonly Discovery.Paid
 }
 
 function line({ outcome, rule, detail }: Check): string {
-  return `${MARKS[outcome]} ${rule}${detail === undefined || detail === "" ? "" : `: ${detail}`}`;
+  const seen = detail === undefined || detail === "" ? "" : ` (seen: ${detail})`;
+  return `${MARKS[outcome]} ${rule}${seen}`;
 }

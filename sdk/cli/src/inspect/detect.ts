@@ -36,7 +36,7 @@ function inspectEncoded(value: string, options: Options): Report {
     if (isObject(json) && "reference" in json) return inspectReceipt(value);
     return inspectJson(json, options);
   }
-  if (/^[A-Za-z0-9+/]+={0,2}$/.test(value)) return inspectBytes(Buffer.from(value, "base64"), options);
+  if (/^[A-Za-z0-9+/]{60,}={0,2}$/.test(value)) return inspectBytes(Buffer.from(value, "base64"), options);
   throw usage("inspect: this is no header, JSON, base64, hex, address or signature that is known here");
 }
 
