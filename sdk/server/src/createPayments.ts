@@ -19,7 +19,8 @@ import { createSweeper } from "./sweeper.js";
 
 /**
  * How a price is found for a request. `request` is a copy with its body unread, `framework` the framework's own. It is asked
- * again when the payment comes and must give the same for the same request.
+ * again when the payment comes. It may go by method, path, query and body, which a challenge is bound to, and by time; not
+ * by headers: who paid what a challenge asked for is served for that, whatever the price is by then.
  */
 export type PerRequest<T> = (request: Request, framework: unknown) => T | Promise<T>;
 

@@ -1,12 +1,12 @@
 // What was paid is delivered, once, to the request that it was paid for.
 import { randomBytes } from "node:crypto";
 import type { Credential } from "@mppsol/core";
-import type { Keypair } from "@solana/web3.js";
+import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Grant, RequestContext } from "../../../sdk/server/src/intent.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
 import { down, first } from "../chain/faults.ts";
-import { ANSWER, paidBy, pull, request, Shop, type ShopOptions, signed, Town } from "./shop.ts";
+import { ANSWER, paidBy, pull, request, Shop, type ShopOptions, signed, Town, USDC } from "./shop.ts";
 
 describe("charge, delivery", () => {
   let town: Town;
@@ -268,7 +268,7 @@ describe("charge, delivery", () => {
       expect(await shop.refusal(credential)).to.equal("grant");
     });
 
-    it("a price that rises while the payment is on its way, does not make the payer pay twice, nor serves for less", async () => {
+    it("a price that rises while the payment is on its way, changes nothing: it is served once, for what was asked", async () => {
       let price = 1_000_000n;
       const shop = new Shop(town, { price: () => price, settlement: { budgetMs: 0 } });
       const credential = await paidBy(shop, payer);
@@ -278,9 +278,57 @@ describe("charge, delivery", () => {
       );
       expect(await shop.refusal(credential)).to.equal("pending");
       price = 1_000_001n;
-      expect(await shop.refusal(credential)).to.equal("policy-denied");
-      price = 999_999n;
+      const grant = await shop.sell(credential);
+      expect(grant.payment.amount).to.equal(1_000_000n);
+      await grant.finish(ANSWER);
+      expect(await shop.refusal(credential)).to.equal("challenge-used");
+      expect(await town.lamports(shop.recipient)).to.equal(1_000_000n);
+    });
+
+    it("a price that rises before the payment was sent, is the price", async () => {
+      let price = 1_000_000n;
+      const shop = new Shop(town, { price: () => price });
+      const [fresh, tried] = [await paidBy(shop, payer), await paidBy(shop, payer)];
+      town.rpc.fault("simulate", down());
+      expect(await shop.refusal(tried)).to.equal("unavailable");
+      town.rpc.heal();
+      price = 1_000_001n;
+      expect(await shop.refusal(fresh)).to.equal("challenge-mismatch");
+      expect(await shop.refusal(tried)).to.equal("challenge-mismatch");
+      expect(await town.lamports(shop.recipient)).to.equal(0n);
+    });
+
+    const PARTNER = "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin";
+    const strange: [string, ShopOptions][] = [
+      ["recipient", { recipient: Keypair.generate().publicKey }],
+      ["currency", { currency: USDC.toBase58() }],
+      ["network", { network: "devnet" }],
+      ["splits", { splits: [{ recipient: PARTNER, amount: 1n }] }],
+    ];
+    for (const [name, options] of strange) {
+      it(`a payment that is on its way to a route with another ${name}, is not served by this one`, async () => {
+        const there = new Shop(town, { settlement: { budgetMs: 0 } });
+        const here = new Shop(town, { recipient: there.recipient, ...options }, there.store);
+        const credential = await paidBy(there, payer);
+        town.rpc.fault("status", async () => ({ contextSlot: 0n }));
+        expect(await there.refusal(credential)).to.equal("pending");
+        town.rpc.heal();
+        expect(await here.refusal(credential)).to.equal("policy-denied");
+        expect(await there.refusal(credential)).to.equal("grant");
+      });
+    }
+
+    it("shares that move with a price that rises on the way, are those of the challenge", async () => {
+      let price = 10_000_000n;
+      const splits = () => [{ recipient: PARTNER, amount: price / 10n }];
+      const shop = new Shop(town, { price: () => price, splits, settlement: { budgetMs: 0 } });
+      const credential = await paidBy(shop, payer);
+      town.rpc.fault("status", async () => ({ contextSlot: 0n }));
+      expect(await shop.refusal(credential)).to.equal("pending");
+      town.rpc.heal();
+      price = 20_000_000n;
       expect(await shop.refusal(credential)).to.equal("grant");
+      expect(await town.lamports(shop.recipient)).to.equal(9_000_000n);
     });
 
     it("a reference by request is a new one for every challenge, and its own is honoured", async () => {

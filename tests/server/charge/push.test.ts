@@ -7,6 +7,7 @@ import {
   type Change,
   createAccount,
   type Issued,
+  issued as issuedFor,
   memo,
   pull,
   push,
@@ -215,6 +216,24 @@ describe("charge, push mode", () => {
     expect(await shop.refusal(credential)).to.equal("bundle-unsupported");
   });
 
+  it("a challenge of a confidential transfer, which no route of ours makes, is refused by name", async () => {
+    const shop = await shopOf();
+    const { mint, program } = await town.mint2022([]);
+    const { challenge } = issuedFor({
+      amount: "1000",
+      currency: mint.toBase58(),
+      recipient: shop.recipient.toBase58(),
+      methodDetails: { network: "localnet", decimals: 6, tokenProgram: program.toBase58(), confidential: true },
+    });
+    const honest = await shop.challenge();
+    const transaction = await signed(town, honest.request, payer);
+    town.rpc.forget();
+    for (const credential of [pull(challenge, transaction), push(challenge, signatureOf(transaction))]) {
+      expect(await codeOf(shop.intent.redeem(credential, request()))).to.equal("bundle-unsupported");
+    }
+    expect(town.rpc.calls()).to.equal(0);
+  });
+
   it("a payload that is none, is refused as malformed", async () => {
     const shop = await shopOf();
     const { challenge } = await shop.challenge();
@@ -228,6 +247,71 @@ describe("charge, push mode", () => {
     const issued = await shop.challenge();
     expect(await shop.refusal(push(issued.challenge, await sent(issued)))).to.equal("transaction-too-old");
   });
+
+  it("a payment that was made in time, is served once however late it is shown", async () => {
+    let time = Date.now();
+    const now = () => time;
+    const shop = await shopOf({ now, settlement: { now } });
+    const issued = await shop.challenge();
+    const credential = push(issued.challenge, await sent(issued));
+    time += 301_000;
+    const redemption = await shop.present(credential, request(), time);
+    if (redemption.kind !== "grant") throw new Error(redemption.kind);
+    await redemption.finish(ANSWER);
+    expect(await codeOf(shop.present(credential, request(), time))).to.equal("challenge-used");
+    expect(await town.lamports(shop.recipient)).to.equal(1_000_000n);
+  });
+
+  it("a payment that was made after its challenge had expired, is refused, by a clock half a minute slow", async () => {
+    const shop = await shopOf();
+    const offered = async (ttlMs: number) => issuedFor((await shop.intent.offer(request())).request, undefined, ttlMs);
+    const [late, just] = [await offered(-60_000), await offered(-5_000)];
+    expect(await shop.refusal(push(late.challenge, await sent(late)))).to.equal("challenge-expired");
+    expect(await shop.refusal(push(just.challenge, await sent(just)))).to.equal("grant");
+  });
+
+  for (const price of [1_000_001n, 999_999n]) {
+    it(`a payment that was made before the price became ${price}, is served once, for what was asked`, async () => {
+      let now = 1_000_000n;
+      const shop = await shopOf({ price: () => now });
+      const issued = await shop.challenge();
+      const credential = push(issued.challenge, await sent(issued));
+      now = price;
+      const grant = await shop.sell(credential);
+      expect(grant.payment.amount).to.equal(1_000_000n);
+      await grant.finish(ANSWER);
+      expect(await shop.refusal(credential)).to.equal("challenge-used");
+      expect(await town.lamports(shop.recipient)).to.equal(1_000_000n);
+    });
+  }
+
+  it("a payment of the new price does not pay a challenge of the old one, nor the other way round", async () => {
+    let price = 1_000_000n;
+    const shop = await shopOf({ price: () => price });
+    const old = await shop.challenge();
+    price = 2_000_000n;
+    const fresh = await shop.challenge();
+    const [cheap, dear] = [await sent(old), await sent(fresh)];
+    expect(await shop.refusal(push(fresh.challenge, cheap))).to.equal("payment-not-received");
+    expect(await shop.refusal(push(old.challenge, dear))).to.equal("payment-not-received");
+  });
+
+  const strange: [string, ShopOptions][] = [
+    ["recipient", { recipient: Keypair.generate().publicKey }],
+    ["currency", { currency: USDC.toBase58() }],
+    ["network", { network: "devnet" }],
+    ["splits", { splits: [{ recipient: Keypair.generate().publicKey.toBase58(), amount: 1n }] }],
+  ];
+  for (const [name, options] of strange) {
+    it(`a payment for a route with another ${name}, is refused`, async () => {
+      const there = await shopOf();
+      const here = new Shop(town, { recipient: there.recipient, ...options }, there.store);
+      const issued = await there.challenge();
+      const credential = push(issued.challenge, await sent(issued));
+      expect(await here.refusal(credential)).to.equal("challenge-mismatch");
+      expect(await there.refusal(credential)).to.equal("grant");
+    });
+  }
 
   it("a payment whose time no node knows, is refused", async () => {
     const shop = await shopOf();
@@ -309,3 +393,11 @@ describe("charge, push mode", () => {
     expect(await town.lamports(shop.recipient)).to.equal(1_000_000n);
   });
 });
+
+async function codeOf(work: Promise<unknown>): Promise<string | undefined> {
+  const error = await work.then(
+    () => undefined,
+    (reason: { code?: string }) => reason,
+  );
+  return error?.code;
+}

@@ -264,15 +264,15 @@ export interface Issued {
   readonly request: ChargeRequest.ChargeRequest;
 }
 
-/** A challenge as the gate makes it. */
-export function issued(request: JsonObject, description?: string): Issued {
+/** A challenge as the gate makes it, which expires in `ttlMs`. */
+export function issued(request: JsonObject, description?: string, ttlMs = 300_000): Issued {
   const challenge = Challenge.issue(
     {
       realm: "shop.example.com",
       method: "solana",
       intent: "charge",
       request,
-      expires: new Date(Date.now() + 300_000).toISOString(),
+      expires: new Date(Date.now() + ttlMs).toISOString(),
       opaque: { nonce: randomBytes(12).toString("base64url") },
       ...(description === undefined ? {} : { description }),
     },

@@ -225,6 +225,23 @@ describe("payments by charge, on a chain", () => {
     expect(await town.tokens(seller.publicKey)).to.equal(PRICE);
   });
 
+  it("in two currencies, go on with a transaction that is on its way in the second one", async () => {
+    const rpc = faulty(createRpc({ endpoint: town.net.url, backoffMs: 1 }));
+    const { payments, seller } = await usdcSeller({ rpc, charges: { pollMs: 5, budgetMs: 20 } });
+    const inSol = payments.charge({ price: 1_000_000n, currency: "sol" });
+    const both = payments.offer(payments.charge(PRICE), inSol)(sunny);
+    const before = await town.lamports(seller.publicKey);
+    const { header } = await authorization(inSol(sunny), town.person());
+    rpc.fault("status", down());
+    expect((await both(get({ authorization: header }))).status).to.equal(202);
+    rpc.heal();
+    const then = await both(get({ authorization: header }));
+    expect([then.status, await then.text()]).to.deep.equal([200, "sunny"]);
+    expect((await town.lamports(seller.publicKey)) - before).to.equal(1_000_000n);
+    const elsewhere = await payments.charge(PRICE)(sunny)(get({ authorization: header }));
+    expect([elsewhere.status, await codeOf(elsewhere)]).to.deep.equal([403, "policy-denied"]);
+  });
+
   it("take nothing before everything is ready: a node of another cluster, or wrong decimals", async () => {
     const wrong = sell({ network: "devnet" });
     expect((await wrong.payments.charge(1n)(sunny)(get())).status).to.equal(500);

@@ -16,7 +16,10 @@ import { begin, type DeliveryOptions } from "./delivery.js";
 import { orUnavailable, quietly } from "./desk.js";
 import type { Order, Settled, Settlement } from "./Settlement.js";
 
-/** A value, or how it is found for a request. Asked again when the payment comes: the answer must be the same. */
+/**
+ * A value, or how it is found for a request. Asked again when the payment comes. It may go by what a challenge is bound to
+ * (method, path, query, body), and by time; not by headers: money that has moved buys what its challenge said.
+ */
 export type PerRequest<T> = T | ((context: RequestContext) => T | Promise<T>);
 
 export interface ChargeOptions {
@@ -113,14 +116,25 @@ class ChargeIntent implements Intent {
     const standing = await this.#options.settlement.standing(order);
     if (standing === "dead") return { enforceExpiry: false };
     const terms = await this.#terms(context);
-    const difference = this.#difference(order.request, terms);
+    const moved = standing === "taken" || order.payload.type === "signature";
+    const difference = moved ? this.#strangeness(order.request, terms) : this.#difference(order.request, terms);
+    // Whether a pushed payment came in time, the chain says.
+    if (difference === undefined) return { enforceExpiry: !moved };
     if (standing === "new") {
-      if (difference === undefined) return { enforceExpiry: true };
       throw new RefusedError("challenge-mismatch", `This route asks for another ${difference} now.`);
     }
-    // Paid, or about to be: a price that fell since is none the payer's loss, and one that rose must not make it pay twice.
-    if (difference === undefined || covers(order.request, terms)) return { enforceExpiry: false };
     throw new RefusedError("policy-denied", "The payment is valid, but was made for something else.");
+  }
+
+  /**
+   * What shows that a payment was made for something else, when its money has moved, or is about to. Its price is no part
+   * of that: the challenge is this server's word for the resource, and whoever relied on it must not pay twice.
+   */
+  #strangeness(request: ChargeRequest.ChargeRequest, terms: Terms): string | undefined {
+    const { currency, recipient, network } = terms;
+    // Shares that are found for a request move with its price.
+    const splits = typeof this.#options.splits === "function" ? request.splits : terms.splits;
+    return ChargeRequest.sameTerms(request, { ...request, currency, recipient, network, splits });
   }
 
   /** The first field in which a challenge differs from what this route would ask for now. */
@@ -204,11 +218,6 @@ function grant(
     },
     fail,
   };
-}
-
-function covers(request: ChargeRequest.ChargeRequest, { amount, currency, recipient, network }: Terms): boolean {
-  const same = request.currency === currency && request.recipient === recipient && request.network === network;
-  return same && request.amount >= amount;
 }
 
 function checkPrice(price: bigint, currency: string): void {

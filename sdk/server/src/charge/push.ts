@@ -1,5 +1,5 @@
 // Push mode: the payer has sent the transaction; the server finds it on chain, checks what it did, and takes it once.
-import { type ChargeRequest, RefusedError } from "@mppsol/core";
+import { Challenge, type ChargeRequest, RefusedError } from "@mppsol/core";
 import type { ParsedTransactionWithMeta } from "@solana/web3.js";
 import { sleep } from "../chain/sleep.js";
 import type { Charge } from "../stores/Store.js";
@@ -10,11 +10,14 @@ import { settledOf } from "./pull.js";
 import type { Settled } from "./Settlement.js";
 
 export interface PushOptions {
-  /** Seconds that a payment may be old. It says nothing of which challenge it was made for. */
+  /** Seconds that a payment may be old when it is shown first. */
   readonly maxAgeSeconds: number;
   /** Milliseconds that a transaction which no node knows yet is looked for. */
   readonly waitMs: number;
 }
+
+/** Milliseconds that the chain's clock may be ahead of ours. */
+const SKEW_MS = 30_000;
 
 export class Push {
   readonly #desk: Desk;
@@ -30,8 +33,16 @@ export class Push {
     return this.#desk.charges.bySignature(signature);
   }
 
-  /** @throws as `Settlement.settle`. */
-  async settle(challengeId: string, request: ChargeRequest.ChargeRequest, signature: string): Promise<Settled> {
+  /**
+   * What was paid before the challenge expired may be shown later: the money has moved by then.
+   * @throws as `Settlement.settle`.
+   */
+  async settle(
+    challenge: Pick<Challenge.Challenge, "id" | "expires">,
+    request: ChargeRequest.ChargeRequest,
+    signature: string,
+  ): Promise<Settled> {
+    const { id: challengeId } = challenge;
     if (request.feePayer) throw new RefusedError("push-sponsored");
     return orUnavailable(async () => {
       const known = await this.known(signature);
@@ -47,7 +58,7 @@ export class Push {
         memo: request.externalId,
       });
       if (!verdict.paid) throw new RefusedError(verdict.code);
-      this.#checkAge(transaction);
+      this.#checkTime(transaction, challenge);
       return this.#take(challengeId, request, signature, verdict.payer);
     });
   }
@@ -93,10 +104,13 @@ export class Push {
     return undefined;
   }
 
-  #checkAge({ blockTime }: ParsedTransactionWithMeta): void {
+  #checkTime({ blockTime }: ParsedTransactionWithMeta, challenge: Pick<Challenge.Challenge, "expires">): void {
     const oldest = this.#desk.now() / 1000 - this.#options.maxAgeSeconds;
     if (blockTime === null || blockTime === undefined || blockTime < oldest) {
       throw new RefusedError("transaction-too-old");
+    }
+    if (Challenge.expired(challenge, blockTime * 1000, SKEW_MS)) {
+      throw new RefusedError("challenge-expired", "The challenge had expired when this was paid.");
     }
   }
 }

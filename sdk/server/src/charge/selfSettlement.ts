@@ -134,7 +134,7 @@ class SelfSettlement implements Settlement {
     if (request.confidential || payload.type === "bundle") throw new RefusedError("bundle-unsupported");
     return payload.type === "transaction"
       ? this.#pull.settle(id, request, payload.transaction)
-      : this.#push.settle(id, request, payload.signature);
+      : this.#push.settle(credential.challenge, request, payload.signature);
   }
 
   async #known({ payload }: Order): Promise<Charge | undefined> {

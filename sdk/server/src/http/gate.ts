@@ -86,15 +86,21 @@ export class Gate {
   }
 }
 
-/** The one of several offers that the credential is for: charges in two currencies differ by their terms only. */
+/** That a credential is for another offer. */
+const MISMATCHES: ReadonlySet<string> = new Set(["challenge-mismatch", "policy-denied"]);
+
+/**
+ * The one of several offers that the credential is for: charges in two currencies differ by their terms only. Where it is
+ * for none, a payment that was made anyway (`policy-denied`) weighs more than terms that differ.
+ */
 async function matching(offered: readonly Intent[], credential: Credential.Credential, call: Call) {
   let mismatch: unknown;
   for (const intent of offered) {
     try {
       return { intent, ...(await intent.match(credential, call.context)) };
     } catch (error) {
-      if (!(error instanceof RefusedError) || error.code !== "challenge-mismatch") throw error;
-      mismatch ??= error;
+      if (!(error instanceof RefusedError) || !MISMATCHES.has(error.code)) throw error;
+      if (mismatch === undefined || error.code === "policy-denied") mismatch = error;
     }
   }
   throw mismatch;
