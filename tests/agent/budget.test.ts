@@ -297,6 +297,27 @@ describe("the books of a budget", () => {
   });
 });
 
+describe("a request that is paid bit by bit", () => {
+  const bit = (amount: bigint, already: bigint): Intended => ({
+    ...{ intent: "session", kind: "spend", asset: "sol", recipients: [], network: "localnet" },
+    ...{ amount, already },
+  });
+
+  it("costs no more than one request may, and is counted once by the other limits", async () => {
+    const budget = await Budget.open(
+      readLimits({ sol: { perRequest: 50n, total: 100n } }, "localnet"),
+      undefined,
+      () => 0,
+    );
+    (await budget.reserve(bit(30n, 0n), "a")).commit();
+    const error = await budget.reserve(bit(21n, 30n), "a").catch((thrown: unknown) => thrown);
+    expect(error).to.include({ code: "budget-exceeded", limit: "request", requested: 21n, available: 20n });
+    (await budget.reserve(bit(20n, 30n), "a")).commit();
+    (await budget.reserve(bit(50n, 0n), "a")).commit();
+    expect(budget.account("sol").spent).to.equal(100n);
+  });
+});
+
 describe("a budget in a store", () => {
   const spend = (amount: bigint): Intended => ({
     ...{ intent: "charge", kind: "spend", asset: "sol", recipients: [], network: "localnet" },

@@ -291,6 +291,35 @@ describe("a hostile seller of sessions", () => {
       expect(till.log).not.include("topUp");
     });
 
+    it("and asks in a refusal for more, gets for both attempts no more than a request may cost by the budget", async () => {
+      const budget = { [world.mint.toBase58()]: { deposit: 1_000n, perRequest: 25n } };
+      const agent = agentOf(world, { budget, session: { maxPerRequest: 1_000n } });
+      await served(agent, till);
+      const account = till.account;
+      till.trick = (hit) =>
+        hit.action?.action === "voucher"
+          ? till.ask(hit, "voucher-insufficient", { ...till.figures(account), requiredCumulative: "40" })
+          : "honest";
+      // The first attempt took it from 10 to 20; up to 40, the request would cost 30.
+      const error = await agent.fetch(`${till.url}/x`).catch((thrown: unknown) => thrown);
+      expect(error).property("code", "payment-refused");
+      expect(error).property("cause").include({ code: "budget-exceeded", limit: "request", available: 15n });
+      expect(granted()).equal(20n);
+      expect((await agent.spending(world.mint.toBase58())).spent).equal(20n);
+    });
+
+    it("and disowns it, does not get what a request may cost by the budget once more by another channel", async () => {
+      const budget = { [world.mint.toBase58()]: { deposit: 10_000n, perRequest: 15n } };
+      const agent = agentOf(world, { budget });
+      await served(agent, till);
+      till.trick = (hit) =>
+        hit.action?.action === "voucher" && amountOf(hit.action) === 20n ? till.ask(hit, "channel-unknown") : "honest";
+      await rejected(agent.fetch(`${till.url}/x`), "payment-refused");
+      expect((await agent.spending(world.mint.toBase58())).spent).equal(20n);
+      // The next request is another one.
+      expect(await served(agent, till)).equal(2);
+    });
+
     const lies: [string, (receipt: Receipt.SessionReceipt) => Receipt.SessionReceipt][] = [
       ["more accepted than was signed", (receipt) => ({ ...receipt, acceptedCumulative: 31n, spent: 20n })],
       ["more spent than accepted", (receipt) => ({ ...receipt, spent: 21n })],

@@ -122,6 +122,15 @@ describe("sessions whose vouchers the seller signs", () => {
     await rejected(buyer.fetch(`${till.url}/x`), "channel-unusable");
   });
 
+  it("that the seller disowns at once are not opened anew beyond what a request may cost by the budget", async () => {
+    till.selling = { ...till.selling, suggestedDeposit: 30n };
+    till.trick = (hit) => (hit.action?.action === "use" ? till.ask(hit, "channel-unknown") : "honest");
+    const agent = agentOf(world, { budget: { [world.mint.toBase58()]: { total: 1_000n, perRequest: 35n } } });
+    await rejected(agent.fetch(`${till.url}/x`), "payment-refused");
+    expect(till.accounts.size).equal(1);
+    expect((await agent.spending(world.mint.toBase58())).spent).equal(30n);
+  });
+
   it("end when the seller forgets the proof: the next request opens another channel", async () => {
     const buyer = agent();
     await served(buyer, till);

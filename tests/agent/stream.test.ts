@@ -1,5 +1,5 @@
 // Streams that are paid for while they flow.
-import { memoryStore } from "@mppsol/agent";
+import { type Confirmation, ConfirmDeclinedError, memoryStore } from "@mppsol/agent";
 import { SseEvents } from "@mppsol/core";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
@@ -112,6 +112,48 @@ describe("streams of the agent", () => {
     expect(events).have.length(3);
     expect(error).property("code", "amount-refused");
     expect(till.account.accepted).equal(30n);
+  });
+
+  it("cost no more than a request may by the budget, all their vouchers together", async () => {
+    till.work = till.streams(10);
+    const agent = agentOf(world, { budget: { [world.mint.toBase58()]: { deposit: 1_000n, perRequest: 35n } } });
+    const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+    expect(events).have.length(3);
+    expect(error).deep.include({ code: "budget-exceeded", limit: "request", requested: 10n, available: 5n });
+    expect(till.account.accepted).equal(30n);
+    expect((await agent.spending(world.mint.toBase58())).spent).equal(30n);
+    // The next one begins anew.
+    expect((await read(await agent.fetch(`${till.url}/stream`))).events).have.length(3);
+    expect((await agent.spending(world.mint.toBase58())).spent).equal(60n);
+  });
+
+  it("are put to the owner when they pass the threshold, and each further multiple of it", async () => {
+    till.selling = { ...till.selling, suggestedDeposit: 25n };
+    till.work = till.streams(10);
+    const asked: unknown[] = [];
+    const budget = { [world.mint.toBase58()]: { deposit: 1_000n, confirmAbove: 25n } };
+    const confirm = ({ kind, amount, already }: Confirmation) => asked.push([kind, already, amount]) > 0;
+    const agent = agentOf(world, { budget, confirm });
+    const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+    expect(error).equal(undefined);
+    expect(events).have.length(10);
+    expect(asked).deep.equal([
+      ["spend", 20n, 10n],
+      ["spend", 50n, 10n],
+      ["spend", 70n, 10n],
+    ]);
+  });
+
+  it("end when the owner declines to pass the threshold; what was signed stays counted", async () => {
+    till.selling = { ...till.selling, suggestedDeposit: 25n };
+    till.work = till.streams(10);
+    const budget = { [world.mint.toBase58()]: { deposit: 1_000n, confirmAbove: 25n } };
+    const agent = agentOf(world, { budget, confirm: () => false });
+    const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+    expect(events).have.length(2);
+    expect(error).instanceOf(ConfirmDeclinedError);
+    expect(till.account.accepted).equal(20n);
+    expect(await agent.spending(world.mint.toBase58())).include({ spent: 20n, open: 0n });
   });
 
   it("that ask for all at once are refused what is beyond the bound", async () => {
@@ -378,6 +420,16 @@ describe("streams of the agent", () => {
       await agent.close();
       expect((await agent.sessions()).length).equal(0);
       await world.checkConservation(till.channelIds);
+    });
+
+    it("are topped up for no more than a request may cost by the budget, the deposit that it opened with included", async () => {
+      till.selling = { ...till.selling, operator: Keypair.generate(), suggestedDeposit: 30n };
+      till.work = till.streams(20);
+      const agent = agentOf(world, { budget: { [world.mint.toBase58()]: { total: 1_000n, perRequest: 70n } } });
+      const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+      expect(error).deep.include({ code: "budget-exceeded", limit: "request", available: 0n });
+      expect(events).have.length(7);
+      expect(till.account.deposit).equal(70n);
     });
 
     it("are topped up for no more than one stream may cost", async () => {

@@ -30,7 +30,7 @@ import {
 import { type SignerLike, toSigner } from "./signers.js";
 import { type AgentStore, memoryStore } from "./store.js";
 
-/** What `confirm` is asked about. Amounts in base units of `asset`. */
+/** What `confirm` is asked about: `amount` more, after `already` for the same request. In base units of `asset`. */
 export interface Confirmation extends Intended {
   /** URL of the request that is to be paid for. */
   readonly url: string;
@@ -48,7 +48,12 @@ export interface AgentOptions {
   readonly store?: string | AgentStore;
   /** Lists of hosts, recipients and mints that may be paid. */
   readonly allow?: Allow;
-  /** Asked before a payment above its asset's `confirmAbove`; before every one of an asset that has no such threshold. */
+  /**
+   * Asked before a payment above its asset's `confirmAbove`; before every one of an asset that has no such threshold. The
+   * vouchers of one request are added up: it is asked before the one by which they pass the threshold, and each further
+   * multiple of it, so no more than `confirmAbove` goes out unasked. A no ends a stream with {ConfirmDeclinedError}; what
+   * was signed before stays counted.
+   */
   readonly confirm?: (payment: Confirmation) => boolean | Promise<boolean>;
   /** Told how payments go on. What it throws is dropped. */
   readonly onProgress?: (event: Progress) => void;
@@ -265,11 +270,18 @@ class Gate {
   async #confirm(payment: Confirmation): Promise<void> {
     const { confirm } = this.#options;
     const threshold = this.#limits.get(payment.asset)?.confirmAbove;
-    if (threshold === undefined ? confirm === undefined : payment.amount <= threshold) return;
+    if (threshold === undefined ? confirm === undefined : !passes(threshold, payment)) return;
     if (confirm === undefined)
       throw new ConfirmDeclinedError("the payment needs confirming, and there is nobody to ask");
     if ((await confirm(payment)) !== true) throw new ConfirmDeclinedError();
   }
+}
+
+/** Whether a payment takes its request past the threshold, or past another multiple of it. */
+function passes(threshold: bigint, { amount, already = 0n }: Intended): boolean {
+  if (threshold === 0n) return amount > 0n;
+  const passed = (sum: bigint) => (sum === 0n ? 0n : (sum - 1n) / threshold);
+  return passed(already + amount) > passed(already);
 }
 
 function readNetwork(network: unknown): Network.Network {

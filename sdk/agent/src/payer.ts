@@ -40,6 +40,11 @@ export interface Intended {
    */
   readonly kind: "spend" | "deposit";
   readonly amount: bigint;
+  /**
+   * What was granted to the same request before, and is counted: a session pays a stream, or a request that was refused
+   * once, by one increment after the other. Together with `amount` it is what the request costs. Default: nothing.
+   */
+  readonly already?: bigint;
   /** "sol" or the mint. */
   readonly asset: string;
   /** Everybody who is paid. */

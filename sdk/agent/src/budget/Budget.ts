@@ -46,9 +46,9 @@ export class Budget {
    * @throws {AssetNotAllowedError} {BudgetExceededError}, and whatever the store throws; then nothing is set aside.
    */
   async reserve(payment: Intended, host: string): Promise<Authorization> {
-    const { kind, asset, amount, fee = 0n } = payment;
+    const { kind, asset, amount, fee = 0n, already } = payment;
     const id = randomUUID();
-    this.#book.reserve({ id, kind, asset, host, amount, fee, at: this.#now() });
+    this.#book.reserve({ id, kind, asset, host, amount, fee, at: this.#now() }, already);
     try {
       await this.#writes.run();
     } catch (error) {

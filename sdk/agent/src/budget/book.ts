@@ -56,13 +56,14 @@ export class Book {
 
   /**
    * Sets an amount aside, its fee as well.
+   * @param already what was spent for the same request before; only `perRequest` looks at it, the others have it counted.
    * @throws {AssetNotAllowedError} {BudgetExceededError} and then nothing has changed.
    */
-  reserve(reservation: Reservation): void {
+  reserve(reservation: Reservation, already = 0n): void {
     const { kind, asset, amount, fee } = reservation;
-    if (kind === "spend") this.#checkSpend(reservation, asset, amount);
+    if (kind === "spend") this.#checkSpend(reservation, asset, amount, already);
     else this.#checkDeposit(reservation);
-    if (fee > 0n) this.#checkSpend(reservation, FEES, fee);
+    if (fee > 0n) this.#checkSpend(reservation, FEES, fee, 0n);
     this.#open.set(reservation.id, reservation);
     if (kind === "spend") this.#spend(reservation, asset, amount);
     if (fee > 0n) this.#spend(reservation, FEES, fee);
@@ -117,9 +118,9 @@ export class Book {
     };
   }
 
-  #checkSpend({ host, at }: Reservation, asset: string, amount: bigint): void {
+  #checkSpend({ host, at }: Reservation, asset: string, amount: bigint, already: bigint): void {
     const limits = this.#limitsOf(asset);
-    within(asset, "request", amount, limits.perRequest, 0n);
+    within(asset, "request", amount, limits.perRequest, already);
     within(asset, "host", amount, limits.perHost, this.#hosts(asset).get(host)?.sum(at) ?? 0n);
     within(asset, "day", amount, limits.perDay, this.#day(asset, at));
     within(asset, "total", amount, limits.total, this.#totals.get(asset) ?? 0n);

@@ -5,7 +5,7 @@ import { OptionError } from "../errors.js";
 
 /** Limits of one asset, in its base units. A limit that is left out does not limit. */
 export interface AssetLimits {
-  /** Most that one request may cost. */
+  /** Most that one request may cost, all vouchers of its stream and of a second attempt together. */
   readonly perRequest?: bigint;
   /** Most for one host, and locked in channels with it, in any 24 hours. */
   readonly perHost?: bigint;
@@ -18,7 +18,10 @@ export interface AssetLimits {
    * Without it: what the smallest of `perHost`, `perDay` and `total` is; without those, no channel is opened.
    */
   readonly deposit?: bigint;
-  /** A payment or deposit above it is put to `confirm` first. */
+  /**
+   * A payment or deposit above it is put to `confirm` first. What one request costs is added up: a stream is put to it when
+   * it is about to pass this amount, and each further multiple of it.
+   */
   readonly confirmAbove?: bigint;
 }
 

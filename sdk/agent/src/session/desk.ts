@@ -20,13 +20,14 @@ export interface Desk {
   readonly chain: SessionChain;
 }
 
-/** A payment by a channel, as the budget sees it. */
+/** A payment by a channel, as the budget sees it. `more`: lamports, and base units granted to the request before. */
 export function intended(
   record: Pick<ChannelRecord, "mint" | "payee" | "splits" | "network" | "channelProgram">,
   kind: Intended["kind"],
   amount: bigint,
-  fee?: bigint,
+  more: { readonly fee?: bigint | undefined; readonly already?: bigint } = {},
 ): Intended {
+  const { fee, already } = more;
   return {
     intent: "session",
     kind,
@@ -36,6 +37,7 @@ export function intended(
     network: record.network,
     channelProgram: record.channelProgram,
     ...(fee === undefined ? {} : { fee }),
+    ...(already === undefined ? {} : { already }),
   };
 }
 

@@ -46,16 +46,23 @@ const STALE: ReadonlySet<string> = new Set([
 /**
  * Opens a channel, or goes on with an open whose end was never seen.
  * @param channels those with this seller; the new one is added before anything of it is sent.
+ * @param already base units that the request has cost so far; for a deposit that counts as spent.
  * @throws {NotPaidError} when it does not suit, or not fit; nothing was sent then.
  * @throws {SessionError}
  */
-export async function open(desk: Desk, asked: Terms, errand: Errand, channels: Set<Channel>): Promise<Channel> {
+export async function open(
+  desk: Desk,
+  asked: Terms,
+  errand: Errand,
+  channels: Set<Channel>,
+  already: bigint,
+): Promise<Channel> {
   let terms = await bodiless(desk, asked, errand);
   let channel = await unfinished(desk, terms, channels);
   if (channel?.record.status === "open") return channel;
   for (let challenges = 1; ; challenges++) {
     if (channel === undefined) {
-      channel = await begin(desk, terms, errand);
+      channel = await begin(desk, terms, errand, already);
       channels.add(channel);
     } else {
       await again(desk, channel, terms, errand);
@@ -97,14 +104,14 @@ function depositSuits({ openingDeposit }: ChannelTerms, { request, maxDeposit }:
 }
 
 /** A new channel: decided, authorized, signed and kept. */
-async function begin(desk: Desk, terms: Terms, errand: Errand): Promise<Channel> {
+async function begin(desk: Desk, terms: Terms, errand: Errand, already: bigint): Promise<Channel> {
   const { context, chain, options } = desk;
   const { recentBlockhash } = newChannelOf(terms);
   context.progress({ step: "building", intent: "session", url: errand.url });
   const { lastValidBlockHeight } = await chain.lifetime(recentBlockhash);
   const token = await chain.token(terms.request.currency);
   checkToken(terms, token);
-  const { authorization, amount: deposit } = await authorize(desk, terms, errand, token);
+  const { authorization, amount: deposit } = await authorize(desk, terms, errand, token, already);
   try {
     const chosen = plan(terms, context, options, { tokenProgram: token.tokenProgram, deposit });
     const signed = await sign(desk, chosen, terms, errand);
@@ -171,13 +178,15 @@ function checkToken({ request }: Terms, { tokenProgram, decimals }: TokenFacts):
 }
 
 /** The deposit, set aside. */
-async function authorize(desk: Desk, terms: Terms, errand: Errand, token: TokenFacts) {
+async function authorize(desk: Desk, terms: Terms, errand: Errand, token: TokenFacts, already: bigint) {
   const fee = await feeOf(desk, terms);
   const { recipient, currency, network, channelProgram, distributionSplits, voucherSigner } = terms.request;
   const parties = { payee: recipient, mint: currency, network, channelProgram, splits: distributionSplits };
+  const kind = depositKind({ voucherSigner });
+  const more = { fee: fee === 0n ? undefined : fee, ...(kind === "spend" ? { already } : {}) };
   return authorizeDeposit(
     errand,
-    (amount) => intended(parties, depositKind({ voucherSigner }), amount, fee === 0n ? undefined : fee),
+    (amount) => intended(parties, kind, amount, more),
     depositOf(desk, terms, errand.url, token.balance),
   );
 }

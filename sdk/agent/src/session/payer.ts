@@ -189,13 +189,15 @@ class Sessions implements SessionPayer, Till {
     const release = await group.turns.acquire(errand.signal);
     let payment: SessionPayment | undefined;
     try {
-      const channel =
-        (await this.#usable(group, terms)) ?? (mayOpen ? await this.#open(group, terms, errand) : undefined);
+      const found = await this.#usable(group, terms);
+      const channel = found ?? (mayOpen ? await this.#open(group, terms, errand, previous?.paid.granted) : undefined);
       if (channel === undefined) return undefined;
-      const before = previous?.paid.channel === channel ? previous : undefined;
       // A seller that signs keeps the order itself, so requests need not wait for each other.
-      if (terms.request.voucherSigner === "operator") return await this.#byProof(channel, terms, errand, before);
-      payment = await this.#byVoucher(channel, terms, errand, before, release);
+      if (terms.request.voucherSigner === "operator") {
+        const opening = found === undefined ? channel.record.deposit : 0n;
+        return await this.#byProof(channel, terms, errand, previous, opening);
+      }
+      payment = await this.#byVoucher(channel, terms, errand, previous, release);
       return payment;
     } finally {
       if (payment === undefined) release();
@@ -212,24 +214,27 @@ class Sessions implements SessionPayer, Till {
     const { request, challenge, maxPerRequest } = terms;
     const { idempotencyKey } = errand;
     const before = channel.record.signed;
-    const granted = previous?.paid.granted ?? 0n;
+    // What was signed by another channel can still be cashed there: the budget counts it to this request, but nothing that
+    // was said of that channel holds for this one.
+    const already = previous?.paid.granted ?? 0n;
+    const same = previous?.paid.channel === channel ? previous : undefined;
     let voucher = earlier(channel, idempotencyKey);
     if (voucher === undefined) {
-      const bound = { more: maxPerRequest - granted, ahead: maxPerRequest };
+      const bound = { more: maxPerRequest - (same?.paid.granted ?? 0n), ahead: maxPerRequest };
       const next = () => {
         const target = nextCumulative(channel.record, request.amount, request.minVoucherDelta);
-        return max(target, previous?.required ?? 0n);
+        return max(target, same?.required ?? 0n);
       };
       requireWithin(channel, next(), bound);
-      await provide(this.#desk, channel, terms, errand, next());
+      await provide(this.#desk, channel, terms, errand, next(), already);
       // A top-up's receipt can tell of a voucher that was accepted after all.
-      if (next() > channel.record.deposit) await provide(this.#desk, channel, terms, errand, next());
-      voucher = await grant(this.#desk, channel, errand, { target: next(), bound, idempotencyKey, terms });
+      if (next() > channel.record.deposit) await provide(this.#desk, channel, terms, errand, next(), already);
+      voucher = await grant(this.#desk, channel, errand, { target: next(), bound, already, idempotencyKey, terms });
     }
     const payload = payloadOf(channel, voucher);
     const { cumulativeAmount: cumulative } = voucher.voucher;
     const more = channel.record.signed - before;
-    const paid = { channel, terms, errand, cumulative, granted: granted + more, fresh: more > 0n, release };
+    const paid = { channel, terms, errand, cumulative, granted: already + more, fresh: more > 0n, release };
     return new SessionPayment({ ...paid, credential: { challenge, payload } }, this);
   }
 
@@ -238,17 +243,23 @@ class Sessions implements SessionPayer, Till {
     terms: Terms,
     errand: Errand,
     previous: SessionPayment | undefined,
+    opening: bigint,
   ): Promise<SessionPayment> {
     const { request } = terms;
+    // The deposit counts as spent, so what this request has locked is what it costs.
+    const already = (previous?.paid.granted ?? 0n) + opening;
+    const same = previous?.paid.channel === channel ? previous : undefined;
     requireUsable(channel);
-    const { acknowledged, authentication, opening, channelId } = channel.record;
+    const { acknowledged, authentication, opening: challenge, channelId, deposit } = channel.record;
     if (authentication === undefined) throw new SessionError("channel-unusable", channelId, "its proof is lost");
-    await provide(this.#desk, channel, terms, errand, max(acknowledged + request.amount, previous?.required ?? 0n));
+    const target = max(acknowledged + request.amount, same?.required ?? 0n);
+    await provide(this.#desk, channel, terms, errand, target, already);
     channel.note({ lastUsedAt: this.#desk.context.now() });
     const payload = SessionAction.toJson({ action: "use", channelId, authentication });
-    const credential = { challenge: opening, payload };
-    const nothing = { cumulative: undefined, granted: 0n, fresh: false, release: () => {} };
-    return new SessionPayment({ channel, terms, errand, credential, ...nothing }, this);
+    const credential = { challenge, payload };
+    const granted = already + channel.record.deposit - deposit;
+    const nothing = { cumulative: undefined, fresh: false, release: () => {} };
+    return new SessionPayment({ channel, terms, errand, credential, granted, ...nothing }, this);
   }
 
   /** The channel of a group that can pay, looked at on chain once in the life of this process. */
@@ -291,9 +302,9 @@ class Sessions implements SessionPayer, Till {
     return true;
   }
 
-  async #open(group: Group, terms: Terms, errand: Errand): Promise<Channel> {
+  async #open(group: Group, terms: Terms, errand: Errand, already = 0n): Promise<Channel> {
     await this.#makeRoom(group);
-    return open(this.#desk, terms, errand, group.channels);
+    return open(this.#desk, terms, errand, group.channels, already);
   }
 
   /** Channels that a server disowned pile up no deposits without end. */

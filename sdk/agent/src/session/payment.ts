@@ -22,7 +22,7 @@ export interface Till {
     readonly channel: Channel;
     readonly terms: Terms;
     readonly errand: Errand;
-    /** Base units that were signed for it so far. */
+    /** Base units that it has cost so far, as in `Paid`. */
     readonly granted: bigint;
   }): Response;
 }
@@ -34,7 +34,10 @@ export interface Paid {
   readonly credential: Credential.Credential;
   /** Cumulative amount of the voucher; `undefined` when the seller signs them. */
   readonly cumulative: bigint | undefined;
-  /** Base units signed for this request, earlier attempts included. */
+  /**
+   * Base units signed for this request, earlier attempts included, by whatever channel. Where the seller signs: what was
+   * locked for it.
+   */
   readonly granted: bigint;
   /** Whether its voucher was signed for it; not, when an earlier one whose answer never came is sent again. */
   readonly fresh: boolean;

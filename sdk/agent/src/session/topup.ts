@@ -32,10 +32,18 @@ const MAX_CHALLENGES = 2;
 
 /**
  * Makes the deposit reach `target` at least, by the amount that the policy tops up by.
+ * @param already base units that the request has cost so far; for a deposit that counts as spent.
  * @throws {NotPaidError} when policy, budget or wallet do not allow it; the channel is as it was.
  * @throws {SessionError} `topup-refused`, `topup-pending`.
  */
-export async function topUp(desk: Desk, channel: Channel, asked: Terms, errand: Errand, target: bigint): Promise<void> {
+export async function topUp(
+  desk: Desk,
+  channel: Channel,
+  asked: Terms,
+  errand: Errand,
+  target: bigint,
+  already: bigint,
+): Promise<void> {
   const terms = await bodiless(desk, asked, errand);
   // At most twice: once for what an earlier attempt has left, once anew.
   for (let rounds = 0; channel.record.deposit < target; rounds++) {
@@ -44,7 +52,7 @@ export async function topUp(desk: Desk, channel: Channel, asked: Terms, errand: 
     if (pending === undefined && rounds === 2) {
       throw new SessionError("topup-refused", channel.id, "the deposit did not rise as the server said");
     }
-    pending ??= await begin(desk, channel, terms, errand, target);
+    pending ??= await begin(desk, channel, terms, errand, { target, already });
     await finish(desk, channel, terms, errand, pending);
   }
 }
@@ -67,7 +75,7 @@ async function begin(
   channel: Channel,
   terms: Terms,
   errand: Errand,
-  target: bigint,
+  { target, already }: { readonly target: bigint; readonly already: bigint },
 ): Promise<PendingTransaction> {
   const { context, chain } = desk;
   const { record } = channel;
@@ -78,7 +86,9 @@ async function begin(
   const { blockhash, lastValidBlockHeight } = await chain.latest();
   const kind = depositKind(record);
   const fee = sponsored ? undefined : SIGNATURE_LAMPORTS;
-  const { authorization, amount } = await authorizeDeposit(errand, (some) => intended(record, kind, some, fee), range);
+  const more = { fee, ...(kind === "spend" ? { already } : {}) };
+  const make = (some: bigint) => intended(record, kind, some, more);
+  const { authorization, amount } = await authorizeDeposit(errand, make, range);
   try {
     const transaction = buildTransaction({
       feePayer: sponsor,

@@ -21,6 +21,7 @@ export function earlier({ record }: Channel, idempotencyKey: string): SignedVouc
 /**
  * A voucher for `target`: kept, durably, before it is returned; so whatever happens to this process, no lower one is ever
  * signed after it. When `target` was signed before, that voucher.
+ * @param of `already`: base units that were signed for the same request before.
  * @throws {SessionError} `amount-refused` beyond the bounds, `channel-unusable` for a channel that nothing is signed for.
  * @throws {NotPaidError} when the budget does not allow it. Then nothing was signed.
  */
@@ -28,10 +29,16 @@ export async function grant(
   desk: Desk,
   channel: Channel,
   errand: Errand,
-  of: { readonly target: bigint; readonly bound: Bound; readonly idempotencyKey: string; readonly terms: Terms },
+  of: {
+    readonly target: bigint;
+    readonly bound: Bound;
+    readonly already: bigint;
+    readonly idempotencyKey: string;
+    readonly terms: Terms;
+  },
 ): Promise<SignedVoucher.SignedVoucher> {
   const { context, options } = desk;
-  const { target, idempotencyKey, terms } = of;
+  const { target, already, idempotencyKey, terms } = of;
   const { record } = channel;
   requireUsable(channel);
   requireWithin(channel, target, of.bound, record.deposit);
@@ -46,7 +53,7 @@ export async function grant(
     await channel.persist({ ...use, pending: pendingWith(record, { idempotencyKey, voucher }) });
     return voucher;
   }
-  const authorization = await errand.authorize(intended(record, "spend", target - record.signed));
+  const authorization = await errand.authorize(intended(record, "spend", target - record.signed, { already }));
   try {
     const signer = options.voucherSigner ?? context.signer;
     const voucher = await SignedVoucher.sign({ channelId: record.channelId, cumulativeAmount: target }, signer);
@@ -83,6 +90,7 @@ export function answered(channel: Channel, idempotencyKey: string): void {
 
 /**
  * Tops up when `target` is beyond the deposit, and, where the policy says so, when little of it is left.
+ * @param already base units that the request has cost so far.
  * @throws what `topUp` throws, when there is no other way.
  */
 export async function provide(
@@ -91,10 +99,11 @@ export async function provide(
   terms: Terms,
   errand: Errand,
   target: bigint,
+  already: bigint,
 ): Promise<void> {
   const { record } = channel;
   if (target > record.deposit) {
-    await topUp(desk, channel, terms, errand, target);
+    await topUp(desk, channel, terms, errand, target, already);
     channel.topUpFailed = false;
     return;
   }
@@ -103,7 +112,7 @@ export async function provide(
   const below = policy?.below ?? record.openingDeposit / 5n;
   if (record.deposit - max(record.signed, record.acknowledged) >= below) return;
   try {
-    await topUp(desk, channel, terms, errand, target + below);
+    await topUp(desk, channel, terms, errand, target + below, already);
   } catch (error) {
     // There is enough for now. When there is not any more, it is tried again and the reason comes up.
     if (!(error instanceof NotPaidError || error instanceof SessionError)) throw error;

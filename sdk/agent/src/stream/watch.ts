@@ -18,7 +18,7 @@ export interface Stream {
   readonly channel: Channel;
   readonly terms: Terms;
   readonly errand: Errand;
-  /** Base units that were signed for it before it began. */
+  /** Base units that were signed for it before it began; where the seller signs, locked for it. */
   readonly granted: bigint;
 }
 
@@ -91,13 +91,14 @@ class StreamMeter implements Meter {
     if (required <= channel.record.acknowledged) return;
     const bound = { more: terms.maxPerStream - this.#granted, ahead: terms.maxPerStream };
     requireWithin(channel, this.#target(required, bound.more), bound);
-    if (required > channel.record.deposit) await topUp(this.#desk, channel, terms, errand, required);
+    if (required > channel.record.deposit) await topUp(this.#desk, channel, terms, errand, required, this.#granted);
     // A top-up's receipt can tell of a voucher that was accepted after all.
     if (required <= channel.record.acknowledged) return;
     const target = this.#target(required, bound.more);
     const before = channel.record.signed;
     const idempotencyKey = randomUUID();
-    const voucher = await grant(this.#desk, channel, errand, { target, bound, idempotencyKey, terms });
+    const already = this.#granted;
+    const voucher = await grant(this.#desk, channel, errand, { target, bound, already, idempotencyKey, terms });
     this.#granted += channel.record.signed - before;
     await this.#send(voucher, idempotencyKey);
   }
@@ -110,7 +111,9 @@ class StreamMeter implements Meter {
       const much = `${required - this.#drawn} is above the bound of ${terms.maxPerStream}`;
       throw new SessionError("amount-refused", channel.id, `no top-up for this stream: ${much}`);
     }
-    await topUp(this.#desk, channel, terms, errand, required);
+    const before = channel.record.deposit;
+    await topUp(this.#desk, channel, terms, errand, required, this.#granted);
+    this.#granted += channel.record.deposit - before;
   }
 
   /** What is asked for, and as much beyond it as the caller wants to be ahead and may be. */
