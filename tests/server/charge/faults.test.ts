@@ -231,7 +231,7 @@ describe("charge, when nodes fail", () => {
       // Enough for two at a time.
       const small = town.person({ lamports: 890_880n + 2n * 10_200n });
       const shop = new Shop(town, { sponsor: { signer: small, minimumBalance: 0n }, settlement: { budgetMs: 30 } });
-      const credentials = await Promise.all([1, 2, 3].map(() => paidBy(shop, payer)));
+      const credentials = await Promise.all([1, 2, 3].map(() => paidBy(shop, town.person())));
       town.rpc.fault("send", swallow);
       const answers = await Promise.all(credentials.map((credential) => shop.refusal(credential)));
       expect(answers.sort()).to.deep.equal(["pending", "pending", "sponsor-exhausted"]);

@@ -11,6 +11,7 @@ import {
 import { Keypair, SystemProgram, type VersionedTransaction } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Account } from "../../../sdk/server/src/chain/index.ts";
+import { Turns } from "../../../sdk/server/src/charge/Turns.ts";
 import { ata, paidBy, pull, Shop, type ShopOptions, signed, Town, USDC } from "./shop.ts";
 
 describe("charge, what a sponsor can be made to pay", () => {
@@ -93,6 +94,60 @@ describe("charge, what a sponsor can be made to pay", () => {
       expect(await shop.refusal(await paidBy(shop, poor))).to.equal("simulation-failed");
       expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
     });
+  });
+
+  it("one balance, shown in many payments at once, costs the sponsor the fee of one", async () => {
+    const shop = new Shop(town, { sponsor, currency: USDC.toBase58() });
+    await town.openAccount(shop.recipient);
+    const poor = town.person({ lamports: 0n, usdc: 1_000_000n });
+    const credentials = await Promise.all(Array.from({ length: 10 }, () => paidBy(shop, poor)));
+    const before = await town.lamports(sponsor.publicKey);
+    // All would have been tried and signed by the time the first one is sent.
+    town.rpc.fault("send", async (ask) => {
+      await new Promise((done) => setTimeout(done, 100));
+      return ask();
+    });
+    const answers = await Promise.all(credentials.map((credential) => shop.refusal(credential)));
+    expect(answers.filter((answer) => answer === "grant")).to.have.length(1);
+    expect(answers.filter((answer) => answer === "simulation-failed")).to.have.length(9);
+    expect(before - (await town.lamports(sponsor.publicKey))).to.equal(10_200n);
+  });
+
+  it("payments that a payer can afford, made at once, are all granted, and nobody else's wait for them", async () => {
+    const shop = new Shop(town, { sponsor, currency: USDC.toBase58() });
+    await town.openAccount(shop.recipient);
+    const other = town.person({ lamports: 0n, usdc: 1_000_000n });
+    const [mine, theirs] = [await Promise.all([1, 2, 3].map(() => paidBy(shop, payer))), await paidBy(shop, other)];
+    const held: (() => void)[] = [];
+    const sending = new Promise<void>((begun) => {
+      town.rpc.fault("send", async (ask) => {
+        await new Promise<void>((go) => {
+          held.push(go);
+          begun();
+        });
+        return ask();
+      });
+    });
+    const answers = mine.map((credential) => shop.refusal(credential));
+    await sending;
+    town.rpc.heal();
+    expect(await shop.refusal(theirs)).to.equal("grant");
+    expect(held).to.have.length(1);
+    held[0]?.();
+    expect(await Promise.all(answers)).to.deep.equal(["grant", "grant", "grant"]);
+    expect(await town.tokens(shop.recipient)).to.equal(4_000_000n);
+  });
+
+  it("a turn that does not come in time is given up, and holds up nobody behind it", async () => {
+    const turns = new Turns();
+    const first = await turns.take("a", 0);
+    expect(first).to.be.a("function");
+    expect(await turns.take("a", 1)).to.equal(undefined);
+    const third = turns.take("a", 10_000);
+    expect(await turns.take("b", 0)).to.be.a("function");
+    first?.();
+    (await third)?.();
+    expect(await turns.take("a", 0), "nobody is before").to.be.a("function");
   });
 
   it("the sponsor's signature is not asked for before the transaction has been tried", async () => {

@@ -17,6 +17,7 @@ import { type Approved, approve } from "./policy.js";
 import { type PaymentTransaction, readTransaction } from "./readTransaction.js";
 import type { Settled } from "./Settlement.js";
 import type { Sponsor } from "./Sponsor.js";
+import { Turns } from "./Turns.js";
 
 /** A transaction that was handed over, and what for. */
 export interface Pulled {
@@ -31,16 +32,22 @@ interface Flight {
   created: readonly string[];
   /** Gives back what the sponsor has set aside. */
   end: () => void;
+  /** Lets the payer's next sponsored payment go on. */
+  leave: (() => void) | undefined;
 }
 
 /** How often a blockhash that a lagging node does not know is tried again. */
 const BLOCKHASH_TRIES = 3;
 const BLOCKHASH_PAUSE_MS = 400;
 
+/** How long a sponsored payment waits for those that its payer has under way. */
+const TURN_MS = 10_000;
+
 export class Pull {
   readonly #desk: Desk;
   readonly #requireMemo: boolean;
   readonly #flights = new Flights<Settled>();
+  readonly #turns = new Turns();
 
   constructor(desk: Desk, requireMemo: boolean) {
     this.#desk = desk;
@@ -105,12 +112,13 @@ export class Pull {
 
   /** Takes one step after the other, from wherever the charge is. */
   async #work(pulled: Pulled): Promise<Settled> {
-    const flight: Flight = { created: [], end: () => {} };
+    const flight: Flight = { created: [], end: () => {}, leave: undefined };
     try {
       for (;;) {
         const charge = await orUnavailable(() => this.#read(pulled.payment.key));
         switch (charge.state) {
           case "received":
+            if (pulled.request.feePayer) flight.leave ??= await this.#turnOf(charge);
             await orUnavailable(() => this.#sign(charge, pulled, flight));
             break;
           case "signed":
@@ -127,7 +135,18 @@ export class Pull {
       }
     } finally {
       flight.end();
+      flight.leave?.();
     }
+  }
+
+  /**
+   * One sponsored payment of a payer at a time: a balance that is good for one would let any number pass the trial that
+   * comes before the co-signature, and all others would fail at the sponsor's expense.
+   */
+  async #turnOf({ payer }: Charge): Promise<() => void> {
+    const leave = await this.#turns.take(payer, TURN_MS);
+    if (leave === undefined) throw new RefusedError("unavailable", "Payments of this payer are under way.");
+    return leave;
   }
 
   async #read(key: string): Promise<Charge> {
