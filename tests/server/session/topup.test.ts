@@ -205,9 +205,9 @@ describe("a top-up", () => {
 
   it("may come with others at once", async () => {
     const purse = await open();
-    const credentials = await Promise.all([1n, 2n, 3n, 4n].map((amount) => purse.toppingUp(amount)));
+    const credentials = await Promise.all([100n, 200n, 300n, 400n].map((amount) => purse.toppingUp(amount)));
     await Promise.all(credentials.map((credential) => purse.stall.errand(credential)));
-    expect((await purse.known()).escrowed).equal(1_010n);
+    expect((await purse.known()).escrowed).equal(2_000n);
   });
 
   it("needs no challenge of the present price", async () => {
@@ -232,10 +232,10 @@ describe("a top-up", () => {
 
     it("of a channel that is unknown, closed, or being left: channel-unknown, channel-closed, channel-closing", async () => {
       const purse = await open();
-      const credential = await purse.toppingUp(1n);
+      const credential = await purse.toppingUp(PRICE);
       expect(await new Stall(market, keys).refusal(credential)).equal("channel-unknown");
       const left = await open();
-      const late = await left.toppingUp(1n);
+      const late = await left.toppingUp(PRICE);
       await left.revoke();
       expect(await left.stall.refusal(late)).equal("channel-closing");
       await purse.stall.errand(await purse.closing(0n));
@@ -247,13 +247,13 @@ describe("a top-up", () => {
       const wsol = "So11111111111111111111111111111111111111112";
       const next = purse.stall.restart({ currency: wsol });
       const { challenge } = await next.challenge();
-      const { payload } = await purse.toppingUp(1n);
+      const { payload } = await purse.toppingUp(PRICE);
       expect(await next.refusal({ challenge, payload })).equal("mint-not-allowed");
     });
 
     it("of another channel than the one on chain: channel-mismatch", async () => {
       const [purse, other] = [await open(), await open()];
-      const credential = await purse.toppingUp(1n);
+      const credential = await purse.toppingUp(PRICE);
       market.rpc.fault("account", (ask, [address]) =>
         address === purse.channelId ? market.rpc.account(other.channelId) : ask(),
       );
@@ -262,7 +262,7 @@ describe("a top-up", () => {
 
     it("while the nodes are silent: unavailable", async () => {
       const purse = await open();
-      const credential = await purse.toppingUp(1n);
+      const credential = await purse.toppingUp(PRICE);
       for (const method of ["account", "simulate", "height"] as const) {
         market.rpc.fault(method, down(method));
         expect(await purse.stall.refusal(credential), method).equal("unavailable");

@@ -53,7 +53,7 @@ describe("the watchtower", () => {
       market.net.advanceSeconds(29);
       await quick.buy(PRICE);
       market.net.advanceSeconds(29);
-      await stall.errand(await quick.toppingUp(1n));
+      await stall.errand(await quick.toppingUp(PRICE));
       market.net.advanceSeconds(29);
       // Refusals and replays are not activity.
       await stall.refusal(await quick.paying(PRICE), keyed());

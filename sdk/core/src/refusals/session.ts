@@ -220,6 +220,11 @@ export const SESSION = table({
     problem: "verification-failed",
     detail: "The amount of the top-up is not the one that the credential says, or not possible.",
   },
+  "topup-too-small": {
+    status: 402,
+    problem: "verification-failed",
+    detail: "The top-up is below what this server pays the fee for. The transaction was not sent.",
+  },
   "topup-fee-payer": {
     status: 402,
     problem: "verification-failed",

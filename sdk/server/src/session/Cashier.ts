@@ -1,19 +1,22 @@
 // Bringing vouchers to the chain while a channel stays open (draft-solana-session-00, "Partial Settlement").
 import { session } from "@mppsol/programs";
 import { SYSVAR_CLOCK_PUBKEY } from "@solana/web3.js";
-import { submit } from "../chain/index.js";
+import type { TransactionSigner } from "../chain/index.js";
 import type { ChannelState } from "../stores/Store.js";
 import { NotYetError } from "./Closer.js";
 import { asChannel } from "./channelAccount.js";
 import { cashable } from "./closePlan.js";
 import { defined } from "./defined.js";
+import type { FeePayer } from "./FeePayer.js";
 import type { Settings } from "./options.js";
 
 export class Cashier {
   readonly #settings: Settings;
+  readonly #feePayer: FeePayer;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, feePayer: FeePayer) {
     this.#settings = settings;
+    this.#feePayer = feePayer;
   }
 
   /**
@@ -22,7 +25,7 @@ export class Cashier {
    * @throws {RpcError} {SimulationError} {SigningError} {NotYetError} {StoreError}
    */
   async cash(channel: ChannelState): Promise<void> {
-    const { rpc, store, now, onEvent, feePayer, programId, computeUnitPrice, landing } = this.#settings;
+    const { rpc, store, now, onEvent, programId, computeUnitPrice, landing } = this.#settings;
     const { channelId, channelProgram, highestVoucher } = channel;
     const [account, clock] = await rpc.accounts([channelId, SYSVAR_CLOCK_PUBKEY.toBase58()]);
     const found = asChannel(account, channelProgram);
@@ -37,16 +40,10 @@ export class Cashier {
       await store.channels.observe(channelId, { settledOnChain: settled }, now());
       return;
     }
-    const { fate, broadcast } = await submit(
-      rpc,
-      defined({
-        instructions: await session.debit({ programId, voucher }),
-        feePayer,
-        persist: async () => {},
-        computeUnitPrice,
-      }),
-      landing,
-    );
+    const instructions = await session.debit({ programId, voucher });
+    const build = async (feePayer: TransactionSigner) =>
+      defined({ instructions, feePayer, persist: async () => {}, computeUnitPrice });
+    const { fate, broadcast } = await this.#feePayer.submit({ creates: 0, build }, landing);
     if (fate.kind !== "landed" || fate.err !== null) return;
     const { cumulativeAmount } = voucher.voucher;
     await store.channels.observe(channelId, { settledOnChain: cumulativeAmount }, now());

@@ -3,7 +3,13 @@
 import { MppsolError, type SignedVoucher } from "@mppsol/core";
 import { session, TransactionTooLargeError } from "@mppsol/programs";
 import { PublicKey, SYSVAR_CLOCK_PUBKEY, type TransactionInstruction } from "@solana/web3.js";
-import { type Broadcast, type LandOptions, SimulationError, submit, type TransactionSigner } from "../chain/index.js";
+import {
+  type Broadcast,
+  type LandOptions,
+  SimulationError,
+  signerAddress,
+  type TransactionSigner,
+} from "../chain/index.js";
 import { sleep } from "../chain/sleep.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { asChannel } from "./channelAccount.js";
@@ -11,6 +17,7 @@ import { type Action, type Owner, planClose, type Step, type View } from "./clos
 import type { Debits } from "./Debits.js";
 import { defined } from "./defined.js";
 import type { CloseReason } from "./events.js";
+import type { FeePayer } from "./FeePayer.js";
 import { follow, isUndecided, note, recordOf } from "./journal.js";
 import type { Settings } from "./options.js";
 import { payable, tokenAddressOf } from "./tokenAccounts.js";
@@ -38,11 +45,13 @@ type Send = Extract<Step, { readonly kind: "send" }>;
 export class Closer {
   readonly #settings: Settings;
   readonly #debits: Debits;
+  readonly #feePayer: FeePayer;
   readonly #running = new Map<string, Promise<Closed>>();
 
-  constructor(settings: Settings, debits: Debits) {
+  constructor(settings: Settings, debits: Debits, feePayer: FeePayer) {
     this.#settings = settings;
     this.#debits = debits;
+    this.#feePayer = feePayer;
   }
 
   /**
@@ -167,8 +176,7 @@ export class Closer {
   }
 
   async #submit(channel: ChannelState, step: Send, options: LandOptions): Promise<void> {
-    const { rpc, feePayer, computeUnitPrice, landing, store, now } = this.#settings;
-    const { instructions, signers } = await this.#build(channel, step);
+    const { computeUnitPrice, landing, store, now } = this.#settings;
     const kept = step.actions.find((action) => action !== "cash");
     let record: Charge | undefined;
     const persist = async (broadcast: Broadcast) => {
@@ -177,10 +185,10 @@ export class Closer {
       if (!claim.claimed) throw new TakenError();
       record = claim.charge;
     };
-    const { fate } = await submit(rpc, defined({ instructions, feePayer, signers, persist, computeUnitPrice }), {
-      ...landing,
-      ...options,
-    });
+    const build = async (feePayer: TransactionSigner) =>
+      defined({ ...(await this.#build(channel, step, feePayer)), feePayer, persist, computeUnitPrice });
+    const errand = { creates: step.create.length, build };
+    const { fate } = await this.#feePayer.submit(errand, { ...landing, ...options });
     if (record !== undefined) await note(record, fate, this.#settings);
   }
 
@@ -201,9 +209,10 @@ export class Closer {
   async #build(
     channel: ChannelState,
     step: Send,
+    feePayer: TransactionSigner,
   ): Promise<{ readonly instructions: TransactionInstruction[]; readonly signers: readonly TransactionSigner[] }> {
     const signers: TransactionSigner[] = [];
-    const instructions = this.#createAccounts(channel, step.create);
+    const instructions = this.#createAccounts(channel, step.create, signerAddress(feePayer));
     for (const action of step.actions) {
       // The chain takes a voucher once.
       const carries = action === "cash" || !step.actions.includes("cash");
@@ -212,14 +221,14 @@ export class Closer {
     return { instructions, signers };
   }
 
-  #createAccounts(channel: ChannelState, owners: readonly Owner[]): TransactionInstruction[] {
-    const { feePayerKey, treasury } = this.#settings;
+  #createAccounts(channel: ChannelState, owners: readonly Owner[], funder: string): TransactionInstruction[] {
+    const { treasury } = this.#settings;
     const addressOf = (owner: Owner) => {
       if (owner === "treasury") return treasury;
       return new PublicKey(owner === "payer" ? channel.payer : owner.earner);
     };
     const token = { mint: new PublicKey(channel.mint), tokenProgram: new PublicKey(channel.tokenProgram) };
-    return session.createTokenAccounts(new PublicKey(feePayerKey), owners.map(addressOf), token);
+    return session.createTokenAccounts(new PublicKey(funder), owners.map(addressOf), token);
   }
 
   async #action(

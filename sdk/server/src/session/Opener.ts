@@ -2,12 +2,13 @@
 // known of the channel is kept before its transaction, the transaction before it is sent, and the deposit counts only once
 // the channel was read back from the chain.
 import { RefusedError, type SessionAction } from "@mppsol/core";
-import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
+import { addSignature, type Broadcast, broadcastOf, lastValidBound } from "../chain/index.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { difference, findChannel } from "./channelAccount.js";
 import { type Challenged, type CheckedOpen, checkOpen, checkSlot } from "./checkOpen.js";
 import { canBeGone } from "./closePlan.js";
 import { defined } from "./defined.js";
+import type { FeePayer } from "./FeePayer.js";
 import { beforeTaking, failureName, follow, type Outcome, recordOf, unlessKept } from "./journal.js";
 import type { Settings } from "./options.js";
 
@@ -23,9 +24,11 @@ const FEE_LAMPORTS = 5_000n;
 
 export class Opener {
   readonly #settings: Settings;
+  readonly #feePayer: FeePayer;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, feePayer: FeePayer) {
     this.#settings = settings;
+    this.#feePayer = feePayer;
   }
 
   /**
@@ -40,6 +43,7 @@ export class Opener {
     const record = (await charges.get(hash)) ?? (await unlessKept(charges, hash, () => this.#admit(checked)));
     if (record.challengeId !== recordId(open.channelId)) throw new RefusedError("open-used");
     if (record.key === hash) return this.#conclude(record, checked);
+    this.#feePayer.release(hash);
     // Another transaction for this channel came first; while it may land, this one must not be called refused.
     const outcome = await follow(record, this.#settings);
     await this.#settleOutcome(open.channelId, outcome, record.amount);
@@ -75,22 +79,29 @@ export class Opener {
 
   /** Asks the chain, signs, and keeps: first the channel, then the transaction. */
   async #admit(checked: CheckedOpen): Promise<Charge> {
-    const { store, rpc, feePayer, sponsor, currency, now } = this.#settings;
-    const { given, channel, deposit } = checked;
+    const { rpc, feePayer, sponsor } = this.#settings;
+    const { given, channel } = checked;
     const { transaction, hash } = given;
     const { lastValidBlockHeight, sponsored } = await beforeTaking(async () => {
       await this.#checkLiveSlot(channel.openSlot);
       await this.#simulate(checked);
       return { lastValidBlockHeight: await lastValidBound(rpc), sponsored: await this.#cost() };
     });
-    if (sponsor) await addSignature(transaction, feePayer);
-    const broadcast = broadcastOf(transaction, lastValidBlockHeight);
+    if (!sponsor) return this.#keep(checked, broadcastOf(transaction, lastValidBlockHeight), sponsored);
+    return this.#feePayer.sponsor(hash, sponsored, async () => {
+      await addSignature(transaction, feePayer);
+      return this.#keep(checked, broadcastOf(transaction, lastValidBlockHeight), sponsored);
+    });
+  }
+
+  async #keep({ given, channel, deposit }: CheckedOpen, broadcast: Broadcast, sponsored: bigint): Promise<Charge> {
+    const { store, currency, now } = this.#settings;
     const { channel: known } = await store.channels.create(channel, now());
     if (known.status !== "open") throw new RefusedError("channel-closed");
     if (known.escrowed > 0n || !sameBinding(known, channel)) throw new RefusedError("open-used");
     const claim = await store.charges.claim(
       recordOf(broadcast, {
-        key: hash,
+        key: given.hash,
         challengeId: recordId(channel.channelId),
         purpose: "open",
         payer: channel.payer,
@@ -134,6 +145,7 @@ export class Opener {
     // The same transaction under another challenge: the proof or the timeout would be another.
     if (row !== undefined && !sameBinding(row, checked.channel)) throw new RefusedError("open-used");
     const outcome = await follow(record, this.#settings);
+    if (outcome.kind !== "pending") this.#feePayer.release(record.key);
     const channel = await this.#settleOutcome(channelId, outcome, record.amount);
     switch (outcome.kind) {
       case "pending":

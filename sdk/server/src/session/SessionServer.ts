@@ -10,8 +10,10 @@ import type { Challenged } from "./checkOpen.js";
 import { Debits } from "./Debits.js";
 import { Deliveries } from "./Deliveries.js";
 import { defined } from "./defined.js";
+import { FeePayer } from "./FeePayer.js";
 import { Opener } from "./Opener.js";
 import { complete, type SessionOptions, type Settings } from "./options.js";
+import { unitOf } from "./price.js";
 import { checkProof } from "./proofCheck.js";
 import { RecentBlockhash } from "./RecentBlockhash.js";
 import { refusedSpend } from "./refusals.js";
@@ -35,6 +37,7 @@ export class SessionServer {
   readonly channels: Channels;
   readonly recent: RecentBlockhash;
   readonly token: TokenFacts;
+  readonly feePayer: FeePayer;
   readonly opener: Opener;
   readonly closer: Closer;
   readonly #topUps: TopUps;
@@ -48,11 +51,12 @@ export class SessionServer {
     this.channels = new Channels(this.settings);
     this.recent = new RecentBlockhash(this.settings);
     this.token = new TokenFacts(this.settings);
-    this.opener = new Opener(this.settings);
-    this.#topUps = new TopUps(this.settings);
+    this.feePayer = new FeePayer(this.settings);
+    this.opener = new Opener(this.settings, this.feePayer);
+    this.#topUps = new TopUps(this.settings, this.feePayer);
     this.#debits = new Debits(this.settings);
     this.#deliveries = new Deliveries(this.settings, this.#debits);
-    this.closer = new Closer(this.settings, this.#debits);
+    this.closer = new Closer(this.settings, this.#debits, this.feePayer);
     this.#closes = new CloseRequests(this.settings, this.channels, this.closer);
   }
 
@@ -170,11 +174,11 @@ export class SessionServer {
     return known.status === "closed" ? new RefusedError("channel-closed") : error;
   }
 
-  async #topUp(action: SessionAction.TopUp, { challenged }: Visit): Promise<Redemption> {
+  async #topUp(action: SessionAction.TopUp, { challenged, terms }: Visit): Promise<Redemption> {
     const { channelId } = action;
     const channel = await this.channels.known(channelId);
     this.channels.requireOpen(channel);
-    const done = await this.#topUps.topUp(action, channel);
+    const done = await this.#topUps.topUp(action, channel, unitOf(terms.price).amount);
     if (done.kind === "pending") return pending(done.signature);
     this.channels.remember(done.channel);
     return this.#answer(done.channel, challenged, done.signature);

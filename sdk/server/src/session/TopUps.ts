@@ -7,6 +7,7 @@ import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { difference, findChannel } from "./channelAccount.js";
 import { defined } from "./defined.js";
+import type { FeePayer } from "./FeePayer.js";
 import { beforeTaking, failureName, follow, recordOf, unlessKept } from "./journal.js";
 import type { Settings } from "./options.js";
 import { type ClientTransaction, checkWritable, onlyCall, readTransaction } from "./transaction.js";
@@ -14,6 +15,22 @@ import { type ClientTransaction, checkWritable, onlyCall, readTransaction } from
 export type ToppedUp =
   | { readonly kind: "topped-up"; readonly channel: ChannelState; readonly signature: string }
   | { readonly kind: "pending"; readonly signature: string };
+
+/** A record, and the deposit on chain before it; 0 when somebody else was first. */
+interface Admitted {
+  readonly record: Charge;
+  readonly before: bigint;
+}
+
+/** A top-up with all its signatures. Base units and lamports. */
+interface Signed {
+  readonly before: bigint;
+  readonly channel: ChannelState;
+  readonly given: ClientTransaction;
+  readonly amount: bigint;
+  readonly lastValidBlockHeight: bigint;
+  readonly sponsored: bigint;
+}
 
 const CODES = {
   encoding: "topup-transaction-encoding",
@@ -29,27 +46,35 @@ const FEE_LAMPORTS = 5_000n;
 
 export class TopUps {
   readonly #settings: Settings;
+  readonly #feePayer: FeePayer;
 
-  constructor(settings: Settings) {
+  constructor(settings: Settings, feePayer: FeePayer) {
     this.#settings = settings;
+    this.#feePayer = feePayer;
   }
 
   /**
    * Lands the top-up of a credential. The same credential gets the same answer.
    * @param channel as it is known, open on chain when last looked at.
+   * @param price base units of one unit of the route that it comes to.
    * @throws {RefusedError} and then nothing was broadcast, or what was has failed or can never land.
    */
-  async topUp(action: SessionAction.TopUp, channel: ChannelState): Promise<ToppedUp> {
+  async topUp(action: SessionAction.TopUp, channel: ChannelState, price: bigint): Promise<ToppedUp> {
     const given = await this.#check(action, channel);
     const { charges } = this.#settings.store;
     const kept = await charges.get(given.hash);
-    const admitted = kept ?? (await unlessKept(charges, given.hash, () => this.#admit(given, action, channel)));
+    const admit = async () => {
+      this.#checkSize(action.additionalAmount, price);
+      return this.#admit(given, action, channel);
+    };
+    const admitted = kept ?? (await unlessKept(charges, given.hash, admit));
     // Only who began it knows what the deposit was before.
     const { record, before } = "record" in admitted ? admitted : { record: admitted, before: 0n };
     if (record.key !== given.hash || record.challengeId !== recordId(channel.channelId, given.hash)) {
       throw new RefusedError("topup-used");
     }
     const outcome = await follow(record, this.#settings);
+    if (outcome.kind !== "pending") this.#feePayer.release(record.key);
     switch (outcome.kind) {
       case "pending":
         return outcome;
@@ -91,14 +116,19 @@ export class TopUps {
     return given;
   }
 
+  /** A top-up costs the sponsor fees, however small it is. */
+  #checkSize(amount: bigint, price: bigint): void {
+    const { sponsor, minimumDeposit = 0n, minimumTopUp } = this.#settings;
+    const least = minimumTopUp ?? (price > minimumDeposit ? price : minimumDeposit);
+    if (sponsor && amount < least) {
+      throw new RefusedError("topup-too-small", undefined, { minimumTopUp: String(least) });
+    }
+  }
+
   /** Asks the chain, signs, and keeps. `before`: the deposit on chain, 0 when somebody else was first. */
-  async #admit(
-    given: ClientTransaction,
-    action: SessionAction.TopUp,
-    channel: ChannelState,
-  ): Promise<{ readonly record: Charge; readonly before: bigint }> {
+  async #admit(given: ClientTransaction, action: SessionAction.TopUp, channel: ChannelState): Promise<Admitted> {
     const before = await this.#deposit(channel);
-    const { store, rpc, feePayer, sponsor, now, maxPriorityFeeLamports } = this.#settings;
+    const { rpc, feePayer, sponsor, maxPriorityFeeLamports } = this.#settings;
     const { transaction, hash } = given;
     if (channel.escrowed + action.additionalAmount > Integer.MAX_U64) {
       throw new RefusedError("topup-amount", "The deposit would exceed 64 bits.");
@@ -107,16 +137,26 @@ export class TopUps {
       await this.#simulate(given);
       return lastValidBound(rpc);
     });
-    if (sponsor) await addSignature(transaction, feePayer);
-    const record = recordOf(broadcastOf(transaction, lastValidBlockHeight), {
-      key: hash,
-      challengeId: recordId(channel.channelId, hash),
+    const signed = { before, channel, given, amount: action.additionalAmount, lastValidBlockHeight };
+    if (!sponsor) return this.#keep({ ...signed, sponsored: 0n });
+    const sponsored = 2n * FEE_LAMPORTS + maxPriorityFeeLamports;
+    return this.#feePayer.sponsor(hash, sponsored, async () => {
+      await addSignature(transaction, feePayer);
+      return this.#keep({ ...signed, sponsored });
+    });
+  }
+
+  async #keep({ before, channel, given, amount, lastValidBlockHeight, sponsored }: Signed): Promise<Admitted> {
+    const { store, now } = this.#settings;
+    const record = recordOf(broadcastOf(given.transaction, lastValidBlockHeight), {
+      key: given.hash,
+      challengeId: recordId(channel.channelId, given.hash),
       purpose: "topup",
       payer: channel.payer,
       recipient: channel.payee,
       currency: channel.mint,
-      amount: action.additionalAmount,
-      sponsored: sponsor ? 2n * FEE_LAMPORTS + maxPriorityFeeLamports : 0n,
+      amount,
+      sponsored,
     });
     const { claimed, charge } = await store.charges.claim(record, now());
     return { record: charge, before: claimed ? before : 0n };

@@ -73,7 +73,7 @@ class Rounds implements Watchtower {
   constructor(server: SessionServer, options: WatchtowerOptions) {
     this.#server = server;
     this.#options = options;
-    this.#cashier = new Cashier(server.settings);
+    this.#cashier = new Cashier(server.settings, server.feePayer);
     this.#reclaimer = new Reclaimer(server.settings, server.closer);
   }
 

@@ -28,6 +28,8 @@ export type SessionEvent =
   | { readonly type: "payout-held"; readonly channelId: string; readonly owner: string }
   /** Accepted, and can never be cashed any more. */
   | { readonly type: "lost"; readonly channelId: string; readonly amount: bigint }
+  /** The fee payer had `lamports`, too few for this transaction, and the payee's key paid for it: fill it up. */
+  | { readonly type: "fee-payer-low"; readonly lamports: bigint; readonly signature: string }
   /** The channel's rent is back, or there is none. */
   | { readonly type: "reclaimed"; readonly channelId: string; readonly signature?: string }
   /** Something went wrong that nobody else is told; it is tried again. */

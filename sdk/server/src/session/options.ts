@@ -53,7 +53,10 @@ export interface SessionOptions {
   readonly network: Network.Network;
   /** Base58 address that is paid. */
   readonly recipient: string;
-  /** Signs for the recipient; for one that is a program's address, how its program closes. */
+  /**
+   * Signs for the recipient; for one that is a program's address, how its program closes. A key also pays the fees of closes
+   * and debits that the fee payer has too few lamports for.
+   */
   readonly payee: TransactionSigner | CloseAdapter;
   /** Base58 address of the mint. */
   readonly currency: string;
@@ -71,6 +74,16 @@ export interface SessionOptions {
   readonly sponsor?: boolean;
   /** Lamports of priority fee that are sponsored in one transaction of a client, at most. Default 2,000. */
   readonly maxPriorityFeeLamports?: bigint;
+  /**
+   * Lamports of the fee payer that clients cannot spend: closes and debits are paid from them. Opens and top-ups that would
+   * leave less are refused with `sponsor-exhausted`. Default 5,000,000.
+   */
+  readonly reserveLamports?: bigint;
+  /**
+   * Base units of a top-up that is sponsored, at least: others are refused with `topup-too-small`. Default: the larger of
+   * the route's price and `minimumDeposit`.
+   */
+  readonly minimumTopUp?: bigint;
   /** Micro-lamports a compute unit for this server's own transactions. Default none. */
   readonly computeUnitPrice?: number;
   /** Makes channels operator-signed: this key signs the vouchers, and clients show a proof instead. */
@@ -127,6 +140,7 @@ type Absent =
   | "computeUnitPrice"
   | "operator"
   | "minimumDeposit"
+  | "minimumTopUp"
   | "suggestedDeposit"
   | "idleTimeoutOptionsSeconds"
   | "minVoucherDelta"
@@ -165,6 +179,7 @@ export function complete(options: SessionOptions): Settings {
     mints: createMints(options.rpc),
     sponsor: true,
     maxPriorityFeeLamports: 2_000n,
+    reserveLamports: 5_000_000n,
     missingPayerAccount: "wait",
     clockSkewSeconds: 30,
     voucherWindowSeconds: gracePeriodSeconds + settleMarginSeconds,
@@ -214,7 +229,13 @@ function check(settings: Settings): void {
   seconds(settings.gracePeriodSeconds, "gracePeriodSeconds", 0xffff_ffff);
   demand(settings.gracePeriodSeconds > settings.settleMarginSeconds, "gracePeriodSeconds", "within the settle margin");
   checkIdle(settings);
-  for (const option of ["minimumDeposit", "suggestedDeposit", "minVoucherDelta"] as const) {
+  for (const option of [
+    "minimumDeposit",
+    "minimumTopUp",
+    "suggestedDeposit",
+    "minVoucherDelta",
+    "reserveLamports",
+  ] as const) {
     if (settings[option] !== undefined) Integer.u64(settings[option], option);
   }
 }

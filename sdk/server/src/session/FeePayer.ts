@@ -1,0 +1,112 @@
+// The key that pays fees: for clients down to a reserve, so that closes and debits can be paid for whatever clients do; and
+// for the server's own transactions, in which the payee's key stands in when it has nothing left.
+import { RefusedError } from "@mppsol/core";
+import {
+  type Broadcast,
+  type Fate,
+  type LandOptions,
+  SimulationError,
+  type Submission,
+  signerAddress,
+  submit,
+  type TransactionSigner,
+} from "../chain/index.js";
+import { beforeTaking } from "./journal.js";
+import type { Settings } from "./options.js";
+
+/** Longer than any blockhash lives: after that a transaction has landed, and shows in the balance, or never will. */
+const HELD_MS = 150_000;
+
+const FEE_LAMPORTS = 5_000n;
+/** Lamports that an account without data must keep. */
+const RENT_EXEMPT = 890_880n;
+/** More than the rent of one token account. */
+const ACCOUNT_LAMPORTS = 2_500_000n;
+/** Compute units of one transaction at most. */
+const MOST_UNITS = 1_400_000;
+
+/** A transaction of the server's own, whoever pays for it. */
+export interface Errand {
+  /** Token accounts that the payer creates. */
+  readonly creates: number;
+  readonly build: (payer: TransactionSigner) => Promise<Submission>;
+}
+
+export class FeePayer {
+  readonly #settings: Settings;
+  /** By transaction: what is co-signed and may not show in the balance yet. Known to this process only. */
+  readonly #held = new Map<string, { readonly lamports: bigint; readonly until: number }>();
+
+  constructor(settings: Settings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Sets aside what a client's transaction costs at most, then runs `work`, which signs and keeps it. It stays set aside
+   * until `release`, or until the transaction can no longer land.
+   * @param id names the transaction: the same one is set aside once.
+   * @throws {RefusedError} `sponsor-exhausted` when less than the reserve would be left: `work` did not run. `unavailable`.
+   * And what `work` throws.
+   */
+  async sponsor<T>(id: string, lamports: bigint, work: () => Promise<T>): Promise<T> {
+    await this.#hold(id, lamports);
+    try {
+      return await work();
+    } catch (error) {
+      // Anything else may have kept it nevertheless.
+      if (error instanceof RefusedError) this.release(id);
+      throw error;
+    }
+  }
+
+  /** What the transaction has cost shows in the balance, or it costs nothing. */
+  release(id: string): void {
+    this.#held.delete(id);
+  }
+
+  /**
+   * Lands a transaction of the server's own. When it would fail and the fee payer has too little to pay for it, the payee's
+   * key pays, if it is here.
+   * @throws what `submit` throws; then nothing was sent.
+   */
+  async submit(
+    { creates, build }: Errand,
+    options: LandOptions,
+  ): Promise<{ readonly broadcast: Broadcast; readonly fate: Fate }> {
+    const { rpc, feePayer, feePayerKey, payee, onEvent } = this.#settings;
+    try {
+      return await submit(rpc, await build(feePayer), options);
+    } catch (error) {
+      if (!(error instanceof SimulationError) || "close" in payee || signerAddress(payee) === feePayerKey) throw error;
+      const lamports = await rpc.balance(feePayerKey);
+      if (lamports >= this.#ownCost(creates)) throw error;
+      const sent = await submit(rpc, await build(payee), options).catch((again) => {
+        throw again instanceof SimulationError ? error : again;
+      });
+      onEvent({ type: "fee-payer-low", lamports, signature: sent.broadcast.signature });
+      return sent;
+    }
+  }
+
+  async #hold(id: string, lamports: bigint): Promise<void> {
+    const { rpc, now, feePayerKey, reserveLamports } = this.#settings;
+    const isNew = !this.#held.has(id);
+    for (const [other, { until }] of this.#held) if (until <= now()) this.#held.delete(other);
+    this.#held.set(id, { lamports, until: now() + HELD_MS });
+    // Before the balance is asked for: what lands meanwhile counts twice rather than not at all.
+    const committed = [...this.#held.values()].reduce((sum, held) => sum + held.lamports, 0n);
+    try {
+      const balance = await beforeTaking(() => rpc.balance(feePayerKey));
+      if (balance < committed + reserveLamports) throw new RefusedError("sponsor-exhausted");
+    } catch (error) {
+      if (isNew) this.release(id);
+      throw error;
+    }
+  }
+
+  /** Lamports that pay for any transaction of the server's own. */
+  #ownCost(creates: number): bigint {
+    const priority = BigInt(Math.ceil(((this.#settings.computeUnitPrice ?? 0) * MOST_UNITS) / 1_000_000));
+    return RENT_EXEMPT + 3n * FEE_LAMPORTS + priority + BigInt(creates) * ACCOUNT_LAMPORTS;
+  }
+}

@@ -1,0 +1,307 @@
+// What clients may spend of the fee payer's lamports, and who pays for closes and debits when it has none left.
+import { InvalidFieldError, RefusedError } from "@mppsol/core";
+import type { Keypair } from "@solana/web3.js";
+import { expect } from "chai";
+import { down, type Fault, first, swallow } from "../chain/faults.ts";
+import { Market, PRICE, Purse, Stall, type StallOptions, shares, USDC } from "./market.ts";
+
+const RESERVE = 5_000_000n;
+/** Two signatures and the sponsored priority fee: a top-up at most, and an open without its rent. */
+const FEES = 2n * 5_000n + 2_000n;
+/** What the fee payer must keep to be an account. */
+const RENT_EXEMPT = 890_880n;
+
+describe("a fee payer of sessions", () => {
+  let market: Market;
+  let payee: Keypair;
+  /** Lamports that are set aside for an open. */
+  let openCost: bigint;
+  before(async () => {
+    market = await Market.start();
+    payee = market.person({ usdc: 0n });
+    const rents = await Promise.all([256, 165].map((bytes) => market.rpc.rentExemption(bytes)));
+    openCost = FEES + rents[0]! + rents[1]!;
+  });
+  afterEach(async () => {
+    market.rpc.heal();
+    await market.checkBooks();
+  });
+  after(() => market.stop());
+
+  const customer = () => market.person({ lamports: 0n, usdc: 5_000n });
+  const stallOf = (lamports: bigint, options: StallOptions = {}) =>
+    new Stall(market, { payee, feePayer: market.person({ lamports }), ...options });
+  const give = (stall: Stall, lamports: bigint) => market.net.airdrop(stall.feePayer.publicKey.toBase58(), lamports);
+  /** An open channel, and a fee payer that has so much left. */
+  const openWith = async (lamports: bigint, options: StallOptions = {}) => {
+    const payer = options.sponsor === false ? market.person({ usdc: 5_000n }) : customer();
+    const purse = await Purse.open(stallOf(1_000_000_000n, options), payer);
+    return purse.at(purse.stall.restart({ feePayer: await drained(purse.stall, lamports) }));
+  };
+  const drained = async ({ feePayer }: Stall, lamports: bigint) => {
+    const address = feePayer.publicKey.toBase58();
+    const { owner } = (await market.connection.getAccountInfo(feePayer.publicKey))!;
+    market.net.setAccount(address, { lamports, data: new Uint8Array(), owner: owner.toBase58() });
+    return feePayer;
+  };
+  const lamportsOf = ({ feePayer }: Stall) => market.lamports(feePayer.publicKey);
+  /** Answers only when all of so many have asked. */
+  const together = (count: number): Fault => {
+    let asked = 0;
+    let go = () => {};
+    const all = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    return async (ask) => {
+      const answer = await ask();
+      if (++asked >= count) go();
+      await all;
+      return answer;
+    };
+  };
+
+  describe("that an open would leave less than the reserve", () => {
+    it("pays for none: sponsor-exhausted, and nothing is sent or kept", async () => {
+      const stall = stallOf(openCost + RESERVE - 1n);
+      const purse = await Purse.prepare(stall, customer());
+      market.rpc.forget();
+      expect(await stall.refusal(purse.openCredential)).equal("sponsor-exhausted");
+      expect(market.rpc.calls("send")).equal(0);
+      expect(await stall.store.channels.get(purse.channelId)).equal(undefined);
+      expect(await stall.store.charges.byChallenge(`open:${purse.channelId}`)).equal(undefined);
+      expect(await lamportsOf(stall)).equal(openCost + RESERVE - 1n);
+    });
+
+    it("pays when it was filled up to that", async () => {
+      const stall = stallOf(openCost + RESERVE - 1n);
+      const purse = await Purse.prepare(stall, customer());
+      const refused = await Purse.prepare(stall, customer());
+      await stall.refusal(refused.openCredential);
+      give(stall, 1n);
+      await stall.errand(purse.openCredential);
+      expect(await lamportsOf(stall)).satisfy((left: bigint) => left >= RESERVE);
+    });
+
+    it("pays down to the reserve of the seller's choice", async () => {
+      const stall = stallOf(openCost + 1_000_000n, { reserveLamports: 1_000_000n });
+      await Purse.open(stall, customer());
+    });
+
+    it("need not pay when the payer does", async () => {
+      const stall = stallOf(RENT_EXEMPT, { sponsor: false });
+      await Purse.open(stall, market.person({ usdc: 5_000n }));
+    });
+
+    it("pays for none while its balance is unknown: unavailable", async () => {
+      const stall = stallOf(1_000_000_000n);
+      const purse = await Purse.prepare(stall, customer());
+      market.rpc.fault("balance", down());
+      expect(await stall.refusal(purse.openCredential)).equal("unavailable");
+      market.rpc.heal();
+      await stall.errand(purse.openCredential);
+    });
+  });
+
+  describe("that can pay for one open", () => {
+    it("pays for one, when several come at once", async () => {
+      const stall = stallOf(openCost + RESERVE);
+      const purses = await Promise.all([1, 2, 3].map(() => Purse.prepare(stall, customer())));
+      market.rpc.fault("balance", together(3));
+      const answers = await Promise.all(purses.map(({ openCredential }) => stall.refusal(openCredential)));
+      expect(answers.sort()).deep.equal(["answer", "sponsor-exhausted", "sponsor-exhausted"]);
+      expect(await lamportsOf(stall)).satisfy((left: bigint) => left >= RESERVE);
+    });
+
+    it("sets it aside once for the same open, also at once", async () => {
+      const stall = stallOf(openCost + RESERVE);
+      const purse = await Purse.prepare(stall, customer());
+      market.rpc.fault("balance", together(2));
+      const answers = await Promise.all([1, 2].map(() => stall.refusal(purse.openCredential)));
+      expect(answers).deep.equal(["answer", "answer"]);
+    });
+
+    it("keeps it for an open that may still land, and no longer", async () => {
+      const stall = stallOf(openCost + RESERVE);
+      const purse = await Purse.prepare(stall, customer());
+      market.rpc.fault("send", swallow);
+      expect(await stall.refusal(purse.openCredential)).equal("pending");
+      market.rpc.heal();
+      const next = await Purse.prepare(stall, customer());
+      expect(await stall.refusal(next.openCredential)).equal("sponsor-exhausted");
+      market.net.advanceSeconds(151);
+      await stall.errand(next.openCredential);
+    });
+
+    it("has it back when the open fails on chain", async () => {
+      const stall = stallOf(openCost + RESERVE);
+      const purse = await Purse.prepare(stall, customer(), { deposit: 6_000n });
+      market.rpc.fault("simulate", async () => ({ err: null, logs: [], slot: 0n }));
+      expect(await stall.refusal(purse.openCredential)).equal("open-failed");
+      market.rpc.heal();
+      give(stall, openCost + RESERVE - (await lamportsOf(stall)));
+      await Purse.open(stall, customer());
+    });
+
+    it("has it back when the open is refused after all", async () => {
+      const stall = stallOf(openCost + RESERVE);
+      const { channels } = stall.store;
+      let refused = 0;
+      const refusing = new Proxy(channels, {
+        get(from, key) {
+          if (key !== "create" || refused++ > 0) return Reflect.get(from, key).bind(from) as unknown;
+          return () => Promise.reject(new RefusedError("channel-closed"));
+        },
+      });
+      const store = { ...stall.store, channels: refusing };
+      const next = stall.restart({ store });
+      expect(await next.refusal((await Purse.prepare(next, customer())).openCredential)).equal("channel-closed");
+      await Purse.open(next, customer());
+    });
+  });
+
+  describe("that a top-up would leave less than the reserve", () => {
+    it("pays for none: sponsor-exhausted, and nothing is sent or kept", async () => {
+      const purse = await openWith(FEES + RESERVE - 1n);
+      const credential = await purse.toppingUp(500n);
+      const before = await purse.known();
+      market.rpc.forget();
+      expect(await purse.stall.refusal(credential)).equal("sponsor-exhausted");
+      expect(market.rpc.calls("send")).equal(0);
+      expect(await purse.known()).deep.equal(before);
+      give(purse.stall, 1n);
+      await purse.stall.errand(credential);
+    });
+
+    it("need not pay when the payer does", async () => {
+      const purse = await openWith(RENT_EXEMPT, { sponsor: false });
+      await purse.stall.errand(await purse.toppingUp(500n));
+    });
+
+    it("has the fees back when it has landed", async () => {
+      const purse = await openWith(FEES + 10_000n + RESERVE);
+      await purse.stall.errand(await purse.toppingUp(500n));
+      await purse.stall.errand(await purse.toppingUp(500n));
+      expect(await purse.stall.refusal(await purse.toppingUp(500n))).equal("sponsor-exhausted");
+    });
+  });
+
+  describe("pays for no top-up", () => {
+    const cases: readonly [string, bigint, StallOptions][] = [
+      ["below the price", PRICE, {}],
+      ["below the price of one unit", PRICE, { price: { perUnit: PRICE, unitType: "token" } }],
+      ["below the least deposit, where that is more", 700n, { minimumDeposit: 700n }],
+      ["below the price, where that is more than the least deposit", PRICE, { minimumDeposit: 7n }],
+      ["below the least that the seller says", 30n, { minimumTopUp: 30n, minimumDeposit: 700n }],
+    ];
+    for (const [what, least, options] of cases) {
+      it(`${what}: topup-too-small, and nothing is asked or sent`, async () => {
+        const purse = await openWith(1_000_000_000n, options);
+        const credential = await purse.toppingUp(least - 1n);
+        await purse.stall.challenge();
+        market.rpc.forget();
+        expect(await purse.stall.refusal(credential)).equal("topup-too-small");
+        expect(market.rpc.calls()).equal(0);
+        await purse.stall.errand(await purse.toppingUp(least));
+      });
+    }
+
+    it("and says what the least is", async () => {
+      const purse = await openWith(1_000_000_000n);
+      const refused = await purse.stall.present(await purse.toppingUp(1n)).catch((error: unknown) => error);
+      expect(refused).property("members").deep.equal({ minimumTopUp: "100" });
+    });
+
+    it("but the payer may pay for one of any size", async () => {
+      const purse = await openWith(1_000_000_000n, { sponsor: false });
+      await purse.stall.errand(await purse.toppingUp(1n));
+    });
+
+    it("but one that is kept already is gone on with, whatever is asked for since", async () => {
+      const purse = await openWith(1_000_000_000n);
+      const credential = await purse.toppingUp(500n);
+      market.rpc.fault("send", swallow);
+      expect(await purse.stall.refusal(credential)).equal("pending");
+      market.rpc.heal();
+      await purse.stall.restart({ minimumTopUp: 501n }).errand(credential);
+    });
+  });
+
+  describe("that is spent", () => {
+    it("by a payer's top-ups still pays for what the payer owes", async () => {
+      const purse = await openWith(RESERVE + 3n * FEES);
+      await purse.buy(900n);
+      let answers = 0;
+      while ((await purse.stall.refusal(await purse.toppingUp(PRICE))) === "answer") answers++;
+      expect(answers).within(1, 4);
+      await purse.revoke();
+      const paid = await market.tokens(payee.publicKey);
+      await purse.stall.watchtower().tick();
+      expect((await market.tokens(payee.publicKey)) - paid).equal(900n);
+      expect(purse.stall.ofType("fee-payer-low")).length(0);
+    });
+
+    it("leaves a close to the payee's key, and says so", async () => {
+      const purse = await openWith(RENT_EXEMPT + 2_000n);
+      const { stall } = purse;
+      const paid = await market.tokens(payee.publicKey);
+      await stall.errand(await purse.closing(300n));
+      expect((await market.tokens(payee.publicKey)) - paid).equal(300n);
+      expect(await purse.known()).include({ status: "closed", settledOnChain: 300n });
+      const [told] = stall.ofType("fee-payer-low");
+      expect(told).include({ lamports: RENT_EXEMPT + 2_000n });
+      expect(told?.signature).equal((await purse.known()).closeSignature);
+    });
+
+    it("leaves the token accounts that a close makes to the payee's key", async () => {
+      const partner = market.person();
+      const purse = await openWith(RENT_EXEMPT + 100_000n, { distributionSplits: shares([partner.publicKey, 5_000]) });
+      market.watch(partner.publicKey, USDC);
+      await purse.stall.errand(await purse.closing(300n));
+      expect(await market.tokens(partner.publicKey)).equal(150n);
+    });
+
+    it("leaves a debit to the payee's key", async () => {
+      const purse = await openWith(RENT_EXEMPT + 2_000n);
+      await purse.buy(PRICE);
+      await purse.stall.watchtower({ threshold: 1n }).tick();
+      expect((await purse.onChain())?.settled).equal(PRICE);
+      expect(purse.stall.ofType("fee-payer-low")).length(1);
+    });
+
+    it("and a payee's key without lamports leave it for later, and what is reported is the fee payer's lack", async () => {
+      const poor = market.person({ lamports: 0n, usdc: 0n });
+      const purse = await openWith(RENT_EXEMPT + 2_000n, { payee: poor });
+      await purse.buy(PRICE);
+      await purse.revoke();
+      await purse.stall.watchtower().tick();
+      expect(purse.stall.ofType("error")[0]?.error)
+        .property("err")
+        .deep.equal({
+          InsufficientFundsForRent: { account_index: 0 },
+        });
+      expect(purse.stall.ofType("fee-payer-low")).length(0);
+      give(purse.stall, 1_000_000n);
+      market.net.advanceSeconds(31);
+      await purse.stall.watchtower().tick();
+      expect(await market.tokens(poor.publicKey)).equal(PRICE);
+    });
+  });
+
+  it("that has enough pays itself, whatever else goes wrong", async () => {
+    const purse = await openWith(1_000_000_000n);
+    const lamports = await market.lamports(payee.publicKey);
+    market.rpc.fault(
+      "simulate",
+      first(1, async () => ({ err: "AccountInUse", logs: [], slot: 0n })),
+    );
+    await purse.stall.errand(await purse.closing(300n));
+    expect(await market.lamports(payee.publicKey)).equal(lamports);
+    expect(purse.stall.ofType("fee-payer-low")).length(0);
+  });
+
+  it("cannot have a reserve below 0, nor a least top-up", () => {
+    for (const options of [{ reserveLamports: -1n }, { minimumTopUp: -1n }]) {
+      expect(() => stallOf(0n, options)).throw(InvalidFieldError);
+    }
+  });
+});
