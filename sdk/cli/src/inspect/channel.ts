@@ -3,7 +3,6 @@ import { CHANNEL_PROGRAM_IDS, channelAddress, decodeChannel } from "@mppsol/prog
 import { PublicKey } from "@solana/web3.js";
 import type { Cluster } from "../network.js";
 import { attempt, problem, type Report, report } from "./report.js";
-import { inspectTransaction } from "./transaction.js";
 
 /** Of an address. */
 export async function inspectAddress(address: string, { connection, network }: Cluster): Promise<Report> {
@@ -57,5 +56,3 @@ export async function inspectSignature(signature: string, { connection, network 
   to.members.signatures = signatures;
   return to;
 }
-
-export { inspectTransaction };
