@@ -38,6 +38,8 @@ describe("a discovery document", () => {
   it("is OpenAPI 3.1 with offers in the multi-offer form and a 402 for every paid operation", () => {
     const paths = document.paths as Record<string, Record<string, JsonObject>>;
     expect(document).to.include({ openapi: "3.1.0" });
+    expect(document.info).to.deep.equal({ title: "Prices", version: "1.0.0", description: "What things cost." });
+    expect(document.servers).to.deep.equal([{ url: "https://api.example.com" }]);
     expect(document["x-service-info"]).to.deep.equal({ categories: service.categories, docs: service.docs });
     expect(paths["/prices/{symbol}/{day}"]?.get?.["x-payment-info"]).to.deep.equal({
       offers: [
@@ -47,6 +49,22 @@ describe("a discovery document", () => {
     });
     expect(paths["/prices/{symbol}/{day}"]?.get?.responses).to.have.all.keys("200", "402");
     expect(paths["/health"]?.get).to.deep.equal({ responses: { "200": { description: "Success" } } });
+  });
+
+  it("says nothing of what the service does not tell", () => {
+    const { title, version } = service;
+    const bare = Discovery.document({ title, version, operations: [] });
+    expect(bare).to.deep.equal({ openapi: "3.1.0", info: { title, version }, paths: {} });
+    expect(
+      Discovery.document({ title, version, operations: [], categories: ["data"] })["x-service-info"],
+    ).to.deep.equal({
+      categories: ["data"],
+    });
+    expect(
+      Discovery.document({ title, version, operations: [], docs: { llms: "x:y" } })["x-service-info"],
+    ).to.deep.equal({
+      docs: { llms: "x:y" },
+    });
   });
 
   it("declares the parameters of its paths, but none twice", () => {
@@ -270,6 +288,22 @@ describe("somebody's document", () => {
       expect(said(document)).to.deep.equal([finding]);
     });
   }
+
+  it("may offer as much as Solana can move, and more by other methods, in five categories", () => {
+    const most = { ...sound, amount: "18446744073709551615" };
+    const other = { intent: "charge", method: "tempo", amount: "18446744073709551616" };
+    const document = documentWith({ "x-payment-info": { offers: [most, other] } });
+    expect(said({ ...document, "x-service-info": { categories: ["a", "b", "c", "d", "e"] } })).to.deep.equal([]);
+  });
+
+  it("may offer an amount of 78 digits, which 256 bits have, and no longer one", () => {
+    const { currency: _, ...offer } = { ...sound, method: "evm" };
+    const asked = (amount: string) => said(documentWith({ "x-payment-info": { offers: [{ ...offer, amount }] } }));
+    expect(asked("9".repeat(78))).to.deep.equal([]);
+    expect(asked("1".repeat(79))).to.deep.equal([
+      `error ${info}.offers[0].amount: neither null nor a decimal integer without leading zeros`,
+    ]);
+  });
 
   it("keeps its sound offers when one of them is malformed", () => {
     const { operations } = Discovery.validate(documentWith({ "x-payment-info": { offers: [{}, sound] } }));
