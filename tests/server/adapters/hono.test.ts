@@ -48,7 +48,7 @@ const start = (made: World) => {
   return listen(app);
 };
 
-scenarios("Hono", start, { normalises: true });
+scenarios("Hono", start, { normalises: true, joins: true });
 
 describe("Hono", () => {
   let app: App | undefined;
@@ -87,6 +87,21 @@ describe("Hono", () => {
     const [challenge] = challengesIn(await exchange(`${app.url}/x`, { method: "POST", body: '{ "a": 1 }' }));
     const headers = { authorization: credential(challenge!) };
     expect((await exchange(`${app.url}/x`, { method: "POST", body: '{ "a": 2 }', headers })).status).to.equal(402);
+  });
+
+  it("sends no header of the handler's that was replaced, and none twice", async () => {
+    const made = world();
+    const hono = new Hono<PaidEnv>();
+    hono.get("/x", paid(made.joke), (c) => {
+      c.header("Cache-Control", "public, max-age=60");
+      c.header("Set-Cookie", "a=1", { append: true });
+      c.header("Set-Cookie", "b=2", { append: true });
+      return c.text("a joke");
+    });
+    app = await listen(hono);
+    const { headers, lines } = await pay(`${app.url}/x`);
+    expect(headers["cache-control"]).to.equal("private, max-age=60");
+    expect(lines("set-cookie")).to.deep.equal(["a=1", "b=2"]);
   });
 
   it("streams by Hono's own helper, settled when it ends", async () => {

@@ -52,7 +52,7 @@ const start = async (made: World) => {
   };
 };
 
-scenarios("Next route handlers", start, { normalises: true });
+scenarios("Next route handlers", start, { normalises: true, joins: true });
 
 describe("a Next route handler", () => {
   it("gets its own request, its params, the payment and the client's signal", async () => {

@@ -153,6 +153,26 @@ export async function until(holds: () => boolean, otherwise: () => string = () =
   throw new Error(otherwise());
 }
 
+/** Sends bytes as they are, and reads until the answer holds `wanted`. */
+async function rawUntil(url: string, bytes: string, wanted: string): Promise<string> {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname, () => socket.write(bytes, "latin1"));
+  let text = "";
+  socket.on("data", (chunk) => {
+    text += chunk.toString("latin1");
+  });
+  socket.on("error", () => undefined);
+  try {
+    await until(
+      () => text.includes(wanted),
+      () => `no ${wanted} in ${text}`,
+    );
+    return text;
+  } finally {
+    socket.destroy();
+  }
+}
+
 /** Sends bytes as they are, and reads until the other side closes. */
 export function raw(url: string, bytes: string): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -169,14 +189,21 @@ export function raw(url: string, bytes: string): Promise<string> {
 
 const JSON_TYPE = { "Content-Type": "application/json" };
 
-/**
- * The scenarios, for the app that `start` makes. `normalises`: the framework takes dot segments out of paths before it
- * looks for a route, so that two request lines name one resource.
- */
+/** What some frameworks do their own way. */
+interface Differences {
+  /** It takes dot segments out of paths before it looks for a route, so that two request lines name one resource. */
+  readonly normalises?: boolean;
+  /** It takes web responses, whose headers of one name are one. */
+  readonly joins?: boolean;
+  /** A parser of its own reads bodies first; it refuses a large one only when that has ended. */
+  readonly waits?: boolean;
+}
+
+/** The scenarios, for the app that `start` makes. */
 export function scenarios(
   name: string,
   start: (world: World) => Promise<App>,
-  { normalises = false }: { readonly normalises?: boolean } = {},
+  { normalises = false, joins = false, waits = false }: Differences = {},
 ): void {
   describe(`the adapter of ${name}`, () => {
     let made: World;
@@ -194,6 +221,7 @@ export function scenarios(
       const unpaid = await exchange(`${app.url}/joke`);
       expect(unpaid.status).to.equal(402);
       expect(challengesIn(unpaid).map(({ intent }) => intent)).to.deep.equal(["charge", "session"]);
+      expect(unpaid.lines("www-authenticate")).to.have.length(joins ? 1 : 2);
       expect(unpaid.headers["cache-control"]).to.equal("no-store");
       expect(unpaid.headers["content-type"]).to.equal("application/problem+json");
       expect(JSON.parse(unpaid.body).code).to.equal("payment-required");
@@ -263,6 +291,22 @@ export function scenarios(
       expect([chunked.status, JSON.parse(chunked.body).code]).to.deep.equal([413, "request-too-large"]);
       expect(made.runs).to.deep.equal([]);
     });
+
+    if (!waits) {
+      it("refuses a body that never ends as soon as it is too large", async () => {
+        const { host } = new URL(app.url);
+        const head = `POST /echo HTTP/1.1\r\nHost: ${host}\r\nContent-Type: application/json\r\n`;
+        const size = LIMIT + 1;
+        const chunk = `${size.toString(16)}\r\n${"1".repeat(size)}\r\n`;
+        const answered = await rawUntil(
+          app.url,
+          `${head}Transfer-Encoding: chunked\r\n\r\n${chunk}`,
+          "request-too-large",
+        );
+        expect(answered).to.match(/^HTTP\/1\.1 413 /);
+        expect(made.runs).to.deep.equal([]);
+      });
+    }
 
     it("has a handler that throws answered with 500 without receipt, and the payment may be used again", async () => {
       const headers = { "Idempotency-Key": "k" };

@@ -112,6 +112,18 @@ describe("a request with an Idempotency-Key", () => {
     expect(digests.size).to.equal(requests.length - 1);
   });
 
+  it("says by its digest where the path ends and the body begins", async () => {
+    const charge = new FakeCharge();
+    const { guard } = route([charge]);
+    const requests = [
+      new Request(`${URL_}/ab`, { method: "POST", body: "c" }),
+      new Request(`${URL_}/a`, { method: "POST", body: "bc" }),
+      new Request(`${URL_}/abc`, { method: "POST" }),
+    ];
+    for (const request of requests) await guard(() => new Response())(request);
+    expect(new Set(charge.contexts.map(({ digest }) => digest)).size).to.equal(requests.length);
+  });
+
   it("tells the intent its key, and undefined without one", async () => {
     const charge = new FakeCharge();
     const handle = route([charge]).guard(() => new Response());

@@ -9,8 +9,9 @@ export function targetOf(message: IncomingMessage & { readonly originalUrl?: str
   const url = message.originalUrl ?? message.url ?? "/";
   if (url.startsWith("/")) return url;
   // The absolute form is for proxies (RFC 9112, section 3.2.2); its host is as untrusted as the header.
-  const absolute = URL.canParse(url) ? new URL(url) : undefined;
-  return absolute === undefined ? "/" : absolute.pathname + absolute.search;
+  const { pathname = "", search = "" } = URL.canParse(url) ? new URL(url) : {};
+  // `mailto:x` is a URL as well; a path that begins with no / would be read as a part of the host.
+  return pathname.startsWith("/") ? pathname + search : "/";
 }
 
 /** The request, its body the given bytes. */
@@ -23,11 +24,15 @@ export function toRequest(message: IncomingMessage, body: Uint8Array, signal: Ab
 
 function urlOf(message: IncomingMessage): string {
   const scheme = "encrypted" in message.socket && message.socket.encrypted === true ? "https" : "http";
-  const host = message.headers[":authority"] ?? message.headers.host;
-  const origin = `${scheme}://${typeof host === "string" && HOST.test(host) ? host : "localhost"}`;
   // Put together as text: resolved as a reference, a path that begins with // would name another host.
-  const url = origin + targetOf(message);
-  return URL.canParse(url) ? url : origin;
+  return `${scheme}://${hostOf(message)}${targetOf(message)}`;
+}
+
+function hostOf({ headers }: IncomingMessage): string {
+  const host = headers[":authority"] ?? headers.host;
+  // `h:99999` and `1.2.3.4.5` look like hosts, and no URL may have them.
+  const sound = typeof host === "string" && HOST.test(host) && URL.canParse(`http://${host}`);
+  return sound ? host : "localhost";
 }
 
 /** From the raw headers: `message.headers` drops the second of two `Authorization` fields. */

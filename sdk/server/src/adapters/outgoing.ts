@@ -66,7 +66,8 @@ async function pump(body: ReadableStreamDefaultReader<Uint8Array>, to: ServerRes
   const left = gone.then(() => "gone" as const);
   try {
     for (;;) {
-      const next = await Promise.race([body.read(), left]);
+      // `left` first: a body that always has more would win, and be read for nobody.
+      const next = await Promise.race([left, body.read()]);
       if (next === "gone") {
         body.cancel().catch(() => undefined);
         return;
