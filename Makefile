@@ -9,7 +9,7 @@ setup: node_modules/.package-lock.json
 	@[ -e sdk/cli/dist/main.js ] || echo 'compiling the SDKs (once)'
 	@npx --no-install tsc -b
 
-node_modules/.package-lock.json: package.json package-lock.json $(wildcard sdk/*/package.json)
+node_modules/.package-lock.json: package.json package-lock.json $(wildcard sdk/*/package.json services/*/package.json)
 	@tools/need-node
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
@@ -41,4 +41,4 @@ docs: setup ## the API reference, made of the docstrings, into docs/api
 	@npx --no-install typedoc --logLevel Warn
 
 clean: ## what was built here, but not what is committed
-	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo tests/interop/node_modules tests/interop/.venv docs/api examples/next/node_modules examples/next/.next
+	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo services/*/dist services/*/tsconfig.tsbuildinfo tests/interop/node_modules tests/interop/.venv docs/api examples/next/node_modules examples/next/.next

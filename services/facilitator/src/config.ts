@@ -1,0 +1,49 @@
+// What the operator decides, read from the environment and checked before anything starts.
+import type { Network, Signer } from "@mppsol/core";
+import type { TransactionSigner } from "@mppsol/server";
+
+/** The configuration, complete and checked. Lamports and base units are bigint, times in milliseconds unless named. */
+export interface Config {
+  readonly network: Network.Network;
+  readonly rpcUrls: readonly [string, ...string[]];
+  /** Absent: PGlite in `dataDir`. */
+  readonly databaseUrl: string | undefined;
+  readonly dataDir: string;
+  /** Pay fees and fronted rent, in rotation. */
+  readonly feePayers: readonly [TransactionSigner, ...TransactionSigner[]];
+  /** The payee of managed channels: signs their closes. */
+  readonly settlementKey: TransactionSigner;
+  /** Signs vouchers of operator sessions. */
+  readonly operatorKey: Signer.Signer;
+  /** For close tokens and nonces. */
+  readonly secret: string;
+  /** Mints that are taken, base58; the first is the default. */
+  readonly mints: readonly [string, ...string[]];
+  readonly maxPriorityLamports: bigint;
+  readonly globalSettlePerMinute: number;
+  readonly sellerSettlePerMinute: number;
+  readonly sponsorLamportsPerDay: bigint;
+  readonly sponsorLamportsPerDayPerPayer: bigint;
+  readonly sponsorLamportsPerDayPerSeller: bigint;
+  readonly maxOpenSessionsPerBuyer: number;
+  /** Base units. */
+  readonly minDeposit: bigint;
+  /** Share of the facilitator in managed sessions, basis points. */
+  readonly feeBps: number;
+  readonly gracePeriodSeconds: number;
+  readonly idleTimeoutSeconds: number;
+  /** A managed session is closed after so long, whatever happens. */
+  readonly maxSessionSeconds: number;
+  /** Token accounts of new wallets that are made at our expense in a day. */
+  readonly onboardAccountsPerDay: number;
+  readonly rateLimitPerMinute: number;
+  readonly redisUrl: string | undefined;
+  readonly host: string;
+  readonly port: number;
+  /** As clients see it; names the domain that wallets sign in to. */
+  readonly publicUrl: string;
+  readonly trustProxy: boolean;
+  readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+  /** Until `settle` answers 202. Default 30,000 less what the answer takes. */
+  readonly settleBudgetMs: number;
+}
