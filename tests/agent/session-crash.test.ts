@@ -345,6 +345,7 @@ describe("an agent with sessions", () => {
     const damages: Record<string, unknown>[] = [
       { signed: "11" },
       { acknowledged: "11" },
+      { spent: "11" },
       { version: 2 },
       { channelId: PublicKey.default.toBase58() },
       { deposit: "-1" },

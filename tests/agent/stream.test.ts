@@ -362,6 +362,63 @@ describe("streams of the agent", () => {
     const { events, error } = await read(response);
     expect(error).equal(undefined);
     expect(events).have.length(3);
+    // The first one with the old challenge in vain; what came back serves for the others.
+    expect(till.log.filter((entry) => entry.endsWith("by HEAD"))).deep.equal([
+      "voucher 20 by HEAD",
+      "voucher 20 by HEAD",
+      "voucher 30 by HEAD",
+    ]);
+  });
+
+  it("sign nothing when what they ask for was accepted before", async () => {
+    const agent = agentOf(world);
+    till.work = custom(async (account, response) => {
+      await till.debit(account, response);
+      const { channelId } = account.open;
+      response.write(need({ channelId, requiredCumulative: 10n, acceptedCumulative: 10n, deposit: account.deposit }));
+      response.write("data: token\n\n");
+    });
+    const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+    expect(error).equal(undefined);
+    expect(events).have.length(1);
+    expect((await agent.sessions())[0]).deep.include({ signed: 10n, acknowledged: 10n });
+    expect(till.log).deep.equal(["asked", "open", "voucher 10"]);
+  });
+
+  it("end when a voucher is refused with a challenge for something else, or for a body", async () => {
+    const recipient = Keypair.generate().publicKey.toBase58();
+    const others: ((hit: Hit) => ReturnType<SessionTill["challenge"]>)[] = [
+      (hit) => till.challenge(hit, { recipient }),
+      (hit) => till.challenge({ ...hit, body: Buffer.from("prompt") }),
+    ];
+    for (const other of others) {
+      till.hits.length = 0;
+      till.work = till.streams(3);
+      till.trick = async (hit) =>
+        hit.method === "HEAD" && hit.credential !== undefined ? till.askWith(await other(hit)) : "honest";
+      const agent = agentOf(world);
+      const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+      expect(events).have.length(1);
+      expect(error).property("code", "voucher-refused");
+      expect(till.log.filter((entry) => entry.startsWith("voucher") && entry.endsWith("by HEAD"))).have.length(1);
+    }
+  });
+
+  it("go on when a voucher whose answer was lost is refused as a repetition", async () => {
+    till.work = till.streams(3);
+    let heads = 0;
+    till.trick = async (hit) => {
+      if (hit.method !== "HEAD" || hit.credential === undefined) return "honest";
+      heads++;
+      if (heads === 1) await till.answer(hit);
+      if (heads === 2) return till.ask(hit, "voucher-not-monotonic", till.figures(till.account));
+      return heads === 1 ? undefined : "honest";
+    };
+    const agent = agentOf(world);
+    const { events, error } = await read(await agent.fetch(`${till.url}/stream`));
+    expect(error).equal(undefined);
+    expect(events).have.length(3);
+    expect(till.account).deep.include({ accepted: 30n, spent: 30n });
   });
 
   it("end when the server refuses the voucher that it asked for", async () => {

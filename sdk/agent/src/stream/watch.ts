@@ -92,8 +92,6 @@ class StreamMeter implements Meter {
     const bound = { more: terms.maxPerStream - this.#granted, ahead: terms.maxPerStream };
     requireWithin(channel, this.#target(required, bound.more), bound);
     if (required > channel.record.deposit) await topUp(this.#desk, channel, terms, errand, required, this.#granted);
-    // A top-up's receipt can tell of a voucher that was accepted after all.
-    if (required <= channel.record.acknowledged) return;
     const target = this.#target(required, bound.more);
     const before = channel.record.signed;
     const idempotencyKey = randomUUID();
