@@ -390,6 +390,17 @@ describe("agent and server, by session", () => {
     await settled(30n, [id!]);
   });
 
+  it("an agent that leaves after the watchtower has cashed its last voucher, which everybody can read since", async () => {
+    shop = await Shop.start(world, memoryStore(), { sessions: { watchtower: { intervalMs: 50, threshold: 30n } } });
+    const agent = agentOf();
+    for (let i = 0; i < 3; i++) await quote(agent);
+    const ids = await idsOf(agent);
+    for (let i = 0; i < 400 && (await world.channel(ids[0]!))?.settled !== 30n; i++) await pause(25);
+    expect(await world.channel(ids[0]!)).include({ status: "open", settled: 30n });
+    await agent.closeSessions();
+    await settled(30n, ids);
+  });
+
   it("a budget that ends a session: what was paid for was served, nothing more", async () => {
     shop = await Shop.start(world, memoryStore());
     const agent = agentOf({ budget: { [world.mint.toBase58()]: { deposit: 1_000n, total: 35n } } });

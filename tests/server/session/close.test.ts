@@ -12,7 +12,10 @@ import {
 } from "@solana/spl-token";
 import { Keypair, PublicKey } from "@solana/web3.js";
 import { expect } from "chai";
+import { sleep } from "../../../sdk/server/src/chain/sleep.ts";
+import type { Grant } from "../../../sdk/server/src/intent.ts";
 import type { CloseAdapter } from "../../../sdk/server/src/session/index.ts";
+import type { Store } from "../../../sdk/server/src/stores/index.ts";
 import { PROXY_SIGNER, throughProxy } from "../../support/proxy.ts";
 import { down, first, swallow } from "../chain/faults.ts";
 import {
@@ -90,14 +93,51 @@ describe("a close", () => {
       const purse = await open();
       await purse.buy(PRICE);
       await market.run(await session.debit({ voucher: await purse.voucher(PRICE) }));
-      expect((await purse.stall.errand(await purse.closing(PRICE))).receipt).include({ spent: "100", refunded: "900" });
+      const closing = await purse.closing(await purse.voucher(PRICE, BigInt(market.seconds() + 600)));
+      expect((await purse.stall.errand(closing)).receipt).include({ spent: "100", refunded: "900" });
+    });
+
+    it("is refused with the voucher that the seller has cashed, which everybody can read: close-voucher-settled", async () => {
+      const purse = await open();
+      await purse.buy(5n * PRICE);
+      await purse.stall.watchtower({ threshold: PRICE }).tick();
+      expect((await purse.onChain())?.settled).equal(5n * PRICE);
+      // A stranger has the bytes from the chain, and asks any process for a challenge.
+      const process = purse.stall.restart();
+      expect(await process.refusal(await purse.closing(5n * PRICE))).equal("close-voucher-settled");
+      await purse.buy(6n * PRICE);
+      expect((await purse.known()).status).equal("open");
+      // What came after it is between the two of them.
+      expect(await process.refusal(await purse.closing(6n * PRICE))).equal("answer");
+    });
+
+    it("is refused with a cashed voucher also while the store does not know yet that it was cashed, or never saw it", async () => {
+      const purse = await open();
+      await purse.buy(PRICE);
+      await market.run(await session.debit({ voucher: await purse.voucher(PRICE) }));
+      expect(await purse.stall.refusal(await purse.closing(PRICE))).equal("close-voucher-settled");
+      await market.run(await session.debit({ voucher: await purse.voucher(3n * PRICE) }));
+      expect(await purse.stall.refusal(await purse.closing(2n * PRICE))).equal("close-voucher-settled");
+      expect(await purse.stall.refusal(await purse.closing(3n * PRICE))).equal("close-voucher-settled");
+      expect(await purse.known()).include({ status: "open", accepted: PRICE });
+    });
+
+    it("waits, if need be, until a node says what was cashed: unavailable", async () => {
+      const purse = await open();
+      await purse.buy(PRICE);
+      market.rpc.fault("account", down("account"));
+      expect(await purse.stall.refusal(await purse.closing(PRICE))).equal("unavailable");
+      expect((await purse.known()).status).equal("open");
+      market.rpc.heal();
+      await purse.stall.errand(await purse.closing(PRICE));
     });
 
     it("whose payer has cashed more on chain than the server ever saw settles that", async () => {
       const purse = await open();
       await purse.buy(PRICE);
       await market.run(await session.debit({ voucher: await purse.voucher(700n) }));
-      expect((await purse.stall.errand(await purse.closing(PRICE))).receipt).include({ spent: "700", refunded: "300" });
+      const closing = await purse.closing(await purse.voucher(PRICE, BigInt(market.seconds() + 600)));
+      expect((await purse.stall.errand(closing)).receipt).include({ spent: "700", refunded: "300" });
       expect(await earned(purse)).equal(700n);
     });
 
@@ -212,6 +252,88 @@ describe("a close", () => {
       const credential = await purse.closing();
       const { body } = await purse.stall.errand(credential);
       expect((await purse.stall.errand(credential)).body).deep.equal(body);
+    });
+  });
+
+  describe("while paid work is under way", () => {
+    const PER_TOKEN = { perUnit: 100n, unitType: "token", reserve: 1 };
+
+    /** The store as a process sees it that gives a close up: the work ends, and `until` comes, while it says so. */
+    const lateAbort = (store: Store, held: Grant, until: () => Promise<boolean>): Store => {
+      const abortClose = async (channelId: string, now: number) => {
+        await held.finish(ANSWER);
+        while (!(await until())) await sleep(5);
+        return store.channels.abortClose(channelId, now);
+      };
+      const channels = new Proxy(store.channels, {
+        get: (all, name) => (name === "abortClose" ? abortClose : Reflect.get(all, name).bind(all)),
+      });
+      return { ...store, channels };
+    };
+
+    it("waits for it; when it takes too long the channel is open as before: channel-busy", async () => {
+      const purse = await open({ price: PER_TOKEN, drainMs: 80 });
+      const held = await purse.pay(PRICE);
+      expect(await purse.stall.refusal(await purse.closing(PRICE))).equal("channel-busy");
+      expect((await purse.known()).status).equal("open");
+      await (await purse.pay(2n * PRICE)).finish(ANSWER);
+      await held.finish(ANSWER);
+      await purse.stall.errand(await purse.closing(2n * PRICE));
+      expect(await earned(purse)).equal(2n * PRICE);
+    });
+
+    it("is not undone by a process that gives up just as another sends it", async () => {
+      const purse = await open({ price: PER_TOKEN, drainMs: 60 });
+      const held = await purse.pay(PRICE);
+      const { store } = purse.stall;
+      const patient = purse.stall.restart({ drainMs: 5_000 });
+      // The work ends, and the other process goes ahead, while this one's statement is on its way.
+      const hasty = purse.stall.restart({
+        store: lateAbort(store, held, async () => (await store.channels.get(purse.channelId))?.status === "closed"),
+      });
+      const closing = await purse.closing(PRICE);
+      const [first, second] = await Promise.all([
+        hasty.refusal(closing),
+        sleep(20).then(() => patient.refusal(closing)),
+      ]);
+      expect([first, second]).deep.equal(["answer", "answer"]);
+      expect((await purse.known()).status).equal("closed");
+      expect(await earned(purse)).equal(PRICE);
+      expect(await purse.stall.refusal(await purse.paying(2n * PRICE), keyed())).equal("channel-closed");
+    });
+
+    it("is not undone while its transaction is on the way", async () => {
+      const purse = await open({ price: PER_TOKEN, drainMs: 60 });
+      const held = await purse.pay(PRICE);
+      const { store } = purse.stall;
+      const patient = purse.stall.restart({ drainMs: 5_000 });
+      market.rpc.fault("send", swallow);
+      const hasty = purse.stall.restart({
+        store: lateAbort(
+          store,
+          held,
+          async () => (await store.charges.byChallenge(`close:${purse.channelId}`)) !== undefined,
+        ),
+      });
+      const closing = await purse.closing(PRICE);
+      await Promise.all([hasty.refusal(closing), sleep(20).then(() => patient.refusal(closing))]);
+      expect((await purse.known()).status).equal("closing");
+      expect(await purse.stall.refusal(await purse.paying(2n * PRICE), keyed())).equal("channel-closing");
+      market.rpc.heal();
+      await purse.stall.errand(closing);
+      expect(await earned(purse)).equal(PRICE);
+    });
+
+    it("is never sent before the work has ended, whoever goes on with it", async () => {
+      const purse = await open({ price: PER_TOKEN });
+      const held = await purse.pay(PRICE);
+      await purse.stall.store.channels.beginClose(purse.channelId, market.now());
+      const error = await purse.stall.server.closer.finish(purse.channelId, "stuck").catch((thrown) => thrown);
+      expect(error).property("code", "not-yet");
+      expect((await purse.onChain())?.status).equal("open");
+      await held.finish(ANSWER);
+      await purse.stall.server.closer.finish(purse.channelId, "stuck");
+      expect(await earned(purse)).equal(PRICE);
     });
   });
 

@@ -263,6 +263,12 @@ export const SESSION = table({
     problem: "verification-failed",
     detail: "The voucher does not authenticate a close: it is below the amount that is already accepted.",
   },
+  "close-voucher-settled": {
+    status: 402,
+    problem: "verification-failed",
+    detail:
+      "The voucher was settled on chain, where everybody can read it, so it does not show who asks. Sign one for the same amount with another expiresAt.",
+  },
   "close-failed": {
     status: 503,
     problem: "about:blank",

@@ -6,7 +6,9 @@ import type { ChannelState } from "../stores/Store.js";
 import { closedAnswer, pending } from "./answers.js";
 import type { Channels } from "./Channels.js";
 import type { Closer } from "./Closer.js";
+import { findChannel } from "./channelAccount.js";
 import type { Challenged } from "./checkOpen.js";
+import { beforeTaking } from "./journal.js";
 import type { Settings } from "./options.js";
 import { checkProof } from "./proofCheck.js";
 import { figures, refusedSpend } from "./refusals.js";
@@ -36,8 +38,12 @@ export class CloseRequests {
     const raise = this.#authenticate(action, channel, challenged.id);
     if (channel.status === "closed") return closedAnswer(channel, challenged, this.#settings.now());
     if (channel.escrowed === 0n) throw new RefusedError("channel-not-open-yet");
-    if (raise !== undefined && channel.status === "open") await this.#accept(channel, raise);
-    await this.#stopPayments(channelId);
+    // One that is closing already goes on, whoever asks.
+    if (channel.status === "open") {
+      if (action.voucher !== undefined) await this.#requireSecret(action.voucher, channel);
+      if (raise !== undefined) await this.#accept(channel, raise);
+    }
+    await this.#stopPayments(channel);
     return this.#settle(channelId, challenged);
   }
 
@@ -64,6 +70,22 @@ export class CloseRequests {
     return raises ? voucher : undefined;
   }
 
+  /**
+   * Throws for a voucher that was settled while the channel stays open: everybody can read it on chain, so it does not show
+   * who asks. For an amount that was accepted only the voucher that was kept can have been brought there: one with another
+   * expiry is new, and nobody but the signer could make it.
+   */
+  async #requireSecret({ voucher }: SignedVoucher.SignedVoucher, channel: ChannelState): Promise<void> {
+    const { cumulativeAmount, expiresAt } = voucher;
+    const { accepted, highestVoucher, settledOnChain } = channel;
+    if (cumulativeAmount === accepted && expiresAt !== highestVoucher?.voucher.expiresAt) return;
+    const found = await beforeTaking(() => findChannel(this.#settings.rpc, channel));
+    // Who is leaving, or gone, is not thrown out.
+    if (found.kind !== "channel" || found.channel.status !== "open") return;
+    const isSecret = cumulativeAmount > settledOnChain && cumulativeAmount > found.channel.settled;
+    if (!isSecret) throw new RefusedError("close-voucher-settled", undefined, figures(channel));
+  }
+
   async #accept(channel: ChannelState, voucher: SignedVoucher.SignedVoucher): Promise<void> {
     const { store, now } = this.#settings;
     const result = await store.channels.spend({ channelId: channel.channelId, voucher, cost: 0n, now: now() });
@@ -74,20 +96,27 @@ export class CloseRequests {
 
   /**
    * From here on nothing is accepted or served, and what is under way has ended.
-   * @throws {RefusedError} `channel-busy` when it does not end in time; then the channel is open as before.
+   * @throws {RefusedError} `channel-busy` when it does not end in time; then the channel is open as before, unless its payer
+   * is leaving.
    */
-  async #stopPayments(channelId: string): Promise<void> {
+  async #stopPayments({ channelId, status }: ChannelState): Promise<void> {
     const { store, now, drainMs } = this.#settings;
     this.#channels.forget(channelId);
-    const begun = (await store.channels.beginClose(channelId, now())) !== undefined;
+    const begun = status === "open" && (await store.channels.beginClose(channelId, now())) !== undefined;
     const until = performance.now() + drainMs;
     for (;;) {
-      const { reserved, status } = await this.#channels.known(channelId);
-      if (reserved === 0n || status === "closed") return;
-      if (performance.now() >= until) break;
-      await sleep(DRAIN_POLL_MS);
+      const channel = await this.#channels.known(channelId);
+      if (isDrained(channel)) return;
+      // Whoever had closed it to payments could wait no longer.
+      if (channel.status === "open") break;
+      if (performance.now() < until) {
+        await sleep(DRAIN_POLL_MS);
+        continue;
+      }
+      const aborted = begun && (await store.channels.abortClose(channelId, now()));
+      if (!aborted && isDrained(await this.#channels.known(channelId))) return;
+      break;
     }
-    if (begun) await store.channels.abortClose(channelId, now());
     throw new RefusedError("channel-busy");
   }
 
@@ -103,4 +132,8 @@ export class CloseRequests {
       throw new RefusedError("close-failed", undefined, {}, { cause: error });
     }
   }
+}
+
+function isDrained({ status, reserved }: ChannelState): boolean {
+  return status === "closed" || (status === "closing" && reserved === 0n);
 }

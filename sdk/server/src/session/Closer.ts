@@ -11,6 +11,7 @@ import {
   type TransactionSigner,
 } from "../chain/index.js";
 import { sleep } from "../chain/sleep.js";
+import { mayEnd } from "../stores/rules.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { asChannel } from "./channelAccount.js";
 import { type Action, type Owner, planClose, type Step, type View } from "./closePlan.js";
@@ -87,6 +88,8 @@ export class Closer {
       const channel = await store.channels.get(channelId);
       if (channel === undefined || channel.status === "open") throw new NotYetError(`${channelId} is not closing`);
       if (channel.status === "closed") return { kind: "closed", channel };
+      // Until work has ended whoever closed the gate may open it again.
+      if (!mayEnd(channel)) throw new NotYetError(`work on ${channelId} is under way`);
       const pending = await this.#followKept(channelId, options);
       if (pending !== undefined) return pending;
       const step = await this.#plan(channel);

@@ -271,8 +271,11 @@ export interface ChannelStore {
     now: number,
     options?: { readonly ifIdle?: boolean },
   ): Promise<ChannelState | undefined>;
-  /** closing → open again: a close that was never broadcast. */
-  abortClose(channelId: string, now: number): Promise<void>;
+  /**
+   * closing → open again, atomically, while work is under way (reserved > 0) and no forced close is pending: until then no
+   * process may send a close, see {rules.mayEnd}. False when it was too late for that, or not closing.
+   */
+  abortClose(channelId: string, now: number): Promise<boolean>;
   /** closing (or open) → closed, with what the chain says. Idempotent. */
   finishClose(
     channelId: string,

@@ -268,9 +268,9 @@ class MemoryChannels implements ChannelStore {
     return this.#change(channelId, (channel) => rules.beginClose(channel, now, options?.ifIdle === true));
   }
 
-  async abortClose(channelId: string, now: number): Promise<void> {
+  async abortClose(channelId: string, now: number): Promise<boolean> {
     checks.time(now, "now");
-    this.#change(channelId, rules.abortClose);
+    return this.#change(channelId, rules.abortClose) !== undefined;
   }
 
   async finishClose(channelId: string, outcome: rules.Outcome, now: number): Promise<void> {

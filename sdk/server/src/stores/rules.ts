@@ -150,8 +150,17 @@ export function beginClose(channel: ChannelState, now: number, ifIdle: boolean):
   return { ...channel, status: "closing", closingSince: now };
 }
 
-export function abortClose(channel: ChannelState): ChannelState {
-  if (channel.status !== "closing") return channel;
+/**
+ * Whether the close of a channel may go to the chain. Once it may it always may: of a channel that is closing, `reserved`
+ * only falls, what was seen on chain stays seen, and from here {abortClose} does not lead back.
+ */
+export function mayEnd({ status, reserved, closureStartedAt }: ChannelState): boolean {
+  return status === "closing" && (reserved === 0n || closureStartedAt !== undefined);
+}
+
+/** See {ChannelStore.abortClose}. Undefined: there is nothing to abort, or no way back. */
+export function abortClose(channel: ChannelState): ChannelState | undefined {
+  if (channel.status !== "closing" || mayEnd(channel)) return undefined;
   const { closingSince: _, ...rest } = channel;
   return { ...rest, status: "open" };
 }

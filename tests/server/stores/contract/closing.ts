@@ -1,7 +1,8 @@
 // The end of channels: closing, what is seen on chain, and what a watchtower is given to look at.
 import type { Store } from "@mppsol/server/stores";
 import { expect } from "chai";
-import { channelOf, MAX, NOW, newDelivery, open, voucher } from "../values.js";
+import { mayEnd } from "../../../../sdk/server/src/stores/rules.ts";
+import { channelOf, id, MAX, NOW, newDelivery, open, voucher } from "../values.js";
 
 export function closingContract(store: () => Store): void {
   const accept = async (channelId: string, amount: bigint, now = NOW) => {
@@ -44,14 +45,56 @@ export function closingContract(store: () => Store): void {
       expect((await close(NOW + 10_700))?.status).to.equal("closing");
     });
 
-    it("can be aborted: the channel is open again", async () => {
+    /** A channel with work under way. */
+    const busy = async () => {
       const channelId = await open(store());
+      await accept(channelId, 10n);
+      const delivery = newDelivery(channelId, "work");
+      await store().channels.spend({ channelId, cost: 0n, reserve: 4n, delivery, now: NOW });
+      return channelId;
+    };
+
+    it("can be aborted while work is under way: the channel is open again", async () => {
+      const channelId = await busy();
       const before = await channelOf(store(), channelId);
-      await store().channels.abortClose(channelId, NOW);
+      expect(await store().channels.abortClose(channelId, NOW)).to.equal(false);
       await store().channels.beginClose(channelId, NOW);
-      await store().channels.abortClose(channelId, NOW);
+      expect(await store().channels.abortClose(channelId, NOW)).to.equal(true);
       expect(await channelOf(store(), channelId)).to.deep.equal(before);
-      await accept(channelId, 1n);
+      await accept(channelId, 11n);
+    });
+
+    it("cannot be aborted once no work is under way or the payer is leaving: it may be on the chain by then", async () => {
+      const [idle, done, left] = [await open(store()), await busy(), await busy()];
+      await store().channels.beginClose(idle, NOW);
+      await store().channels.beginClose(done, NOW);
+      await store().channels.settle(done, "work", 3n, NOW);
+      await store().channels.beginClose(left, NOW);
+      await store().channels.observe(left, { closureStartedAt: 5 }, NOW);
+      for (const channelId of [idle, done, left, id()]) {
+        expect(await store().channels.abortClose(channelId, NOW)).to.equal(false);
+      }
+      for (const channelId of [idle, done, left]) {
+        expect((await channelOf(store(), channelId)).status).to.equal("closing");
+      }
+    });
+
+    it("that is aborted just as the work ends is either open or may be sent, never both", async () => {
+      for (let round = 0; round < 20; round++) {
+        const channelId = await busy();
+        await store().channels.beginClose(channelId, NOW);
+        const look = async () => mayEnd(await channelOf(store(), channelId));
+        const [aborted, , ...seen] = await Promise.all([
+          round % 2 === 0
+            ? store().channels.abortClose(channelId, NOW)
+            : look().then(() => store().channels.abortClose(channelId, NOW)),
+          store().channels.settle(channelId, "work", 4n, NOW),
+          look(),
+          look().then(look),
+        ]);
+        if (aborted) expect(seen).to.deep.equal([false, false]);
+        expect((await channelOf(store(), channelId)).status).to.equal(aborted ? "open" : "closing");
+      }
     });
 
     it("ends with what the chain says, for good", async () => {

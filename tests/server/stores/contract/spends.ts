@@ -170,10 +170,19 @@ export function spendContract(store: () => Store): void {
       expect(outcome(await pay(channelId, 15n, 5n))).to.equal("over-deposit");
       await store().channels.topup(channelId, 20n, NOW);
       expect(outcome(await pay(channelId, 15n, 5n))).to.equal("ok");
+      const delivery = newDelivery(channelId, "work");
+      await store().channels.spend({
+        channelId,
+        voucher: voucher(channelId, 16n),
+        cost: 0n,
+        reserve: 1n,
+        delivery,
+        now: NOW,
+      });
       await store().channels.beginClose(channelId, NOW);
-      expect(outcome(await pay(channelId, 16n, 1n))).to.equal("closed");
+      expect(outcome(await pay(channelId, 17n, 1n))).to.equal("closed");
       await store().channels.abortClose(channelId, NOW);
-      expect(outcome(await pay(channelId, 16n, 1n))).to.equal("ok");
+      expect(outcome(await pay(channelId, 17n, 1n))).to.equal("ok");
     });
   });
 

@@ -197,9 +197,9 @@ export class SqlChannels implements ChannelStore {
     return this.#change(channelId, (channel) => rules.beginClose(channel, now, options?.ifIdle === true));
   }
 
-  async abortClose(channelId: string, now: number): Promise<void> {
+  async abortClose(channelId: string, now: number): Promise<boolean> {
     checks.time(now, "now");
-    await this.#change(channelId, rules.abortClose);
+    return (await this.#change(channelId, rules.abortClose)) !== undefined;
   }
 
   async finishClose(channelId: string, outcome: rules.Outcome, now: number): Promise<void> {
