@@ -103,6 +103,26 @@ describe("a voucher", () => {
       await refuses(purse, await purse.voucher(PRICE, -1n), "voucher-expired");
     });
 
+    it("that expires before the one whose place it takes, with which both would be lost: voucher-expires-too-soon", async () => {
+      const purse = await Purse.open(newStall());
+      const inAnHour = BigInt(market.seconds() + 3_600);
+      const pay = async (amount: bigint, expiresAt: bigint) =>
+        (await purse.stall.sell(await purse.paying(await purse.voucher(amount, expiresAt)), keyed())).finish(ANSWER);
+      await pay(PRICE, inAnHour);
+      await refuses(purse, await purse.voucher(2n * PRICE, inAnHour - 1n), "voucher-expires-too-soon");
+      await pay(2n * PRICE, inAnHour);
+      await pay(3n * PRICE, 0n);
+      await refuses(purse, await purse.voucher(4n * PRICE, inAnHour), "voucher-expires-too-soon");
+      expect(await purse.stall.refusal(await purse.closing(await purse.voucher(4n * PRICE, inAnHour)))).equal(
+        "voucher-expires-too-soon",
+      );
+      // However long nobody gets to the chain, what was accepted is there to be cashed.
+      market.net.advanceSeconds(7_200);
+      await purse.stall.watchtower().tick();
+      expect(await purse.known()).include({ status: "closed", settledOnChain: 3n * PRICE });
+      expect(purse.stall.ofType("lost")).deep.equal([]);
+    });
+
     it("for another channel: voucher-channel", async () => {
       const [purse, other] = [await Purse.open(newStall()), await Purse.open(newStall())];
       await refuses(purse, await other.voucher(PRICE), "voucher-channel");

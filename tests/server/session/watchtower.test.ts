@@ -225,7 +225,8 @@ describe("the watchtower", () => {
       await purse.buy(699n);
       await watchtower.tick();
       expect((await purse.onChain())?.settled).equal(699n);
-      expect((await purse.stall.errand(await purse.closing(699n))).receipt).include({ spent: "699" });
+      const closing = await purse.closing(await purse.voucher(699n, BigInt(market.seconds() + 600)));
+      expect((await purse.stall.errand(closing)).receipt).include({ spent: "699" });
     });
 
     it("before the highest voucher expires", async () => {

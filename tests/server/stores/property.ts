@@ -7,6 +7,7 @@ import { channelOf, NOW, newDelivery, open, voucher } from "./values.js";
 interface Step {
   readonly channel: number;
   readonly voucher: bigint | undefined;
+  readonly expiresAt: bigint;
   readonly cost: bigint;
   readonly reserve: bigint | undefined;
   readonly minDelta: bigint | undefined;
@@ -30,6 +31,7 @@ const maybe = <T>(value: fc.Arbitrary<T>, freq: number) => fc.option(value, { ni
 const step: fc.Arbitrary<Step> = fc.record({
   channel: fc.nat(2),
   voucher: maybe(fc.bigInt({ min: 0n, max: ESCROW + 2n }), 3),
+  expiresAt: fc.constantFrom(0n, 0n, 500n, 900n),
   cost: amount,
   reserve: maybe(amount, 1),
   minDelta: maybe(amount, 1),
@@ -47,6 +49,7 @@ class Model {
   accepted = 0n;
   spent = 0n;
   reserved = 0n;
+  lastsUntil = 0n;
   readonly keys = new Set<number>();
   readonly #mode: Mode;
 
@@ -54,12 +57,16 @@ class Model {
     this.#mode = mode;
   }
 
-  take({ voucher, cost, reserve = 0n, minDelta, expectedAccepted, key }: Step): string {
+  take({ voucher, expiresAt, cost, reserve = 0n, minDelta, expectedAccepted, key }: Step): string {
     if (key !== undefined && this.keys.has(key)) return "replay";
     if (expectedAccepted !== undefined && expectedAccepted !== this.accepted) return "conflict";
     if (voucher !== undefined) {
       if (voucher <= this.accepted) return "not-monotonic";
       if (minDelta !== undefined && voucher < this.accepted + minDelta) return "delta-too-small";
+      // The first may expire when it likes; 0 is never.
+      if (this.accepted > 0n && expiresAt !== 0n && (this.lastsUntil === 0n || expiresAt < this.lastsUntil)) {
+        return "expires-sooner";
+      }
       if (voucher > ESCROW) return this.#mode === "client" ? "over-deposit" : "insufficient";
     }
     const accepted = voucher ?? this.accepted;
@@ -69,6 +76,7 @@ class Model {
       return "insufficient";
     }
     this.accepted = accepted;
+    if (voucher !== undefined) this.lastsUntil = expiresAt;
     this.spent += cost;
     this.reserved += reserve;
     if (key !== undefined) this.keys.add(key);
@@ -77,12 +85,12 @@ class Model {
 }
 
 function spendOf(channelId: string, step: Step): Spend {
-  const { voucher: cumulative, cost, reserve, minDelta, expectedAccepted, key } = step;
+  const { voucher: cumulative, expiresAt, cost, reserve, minDelta, expectedAccepted, key } = step;
   return {
     channelId,
     cost,
     now: NOW,
-    ...(cumulative === undefined ? {} : { voucher: voucher(channelId, cumulative) }),
+    ...(cumulative === undefined ? {} : { voucher: voucher(channelId, cumulative, expiresAt) }),
     ...(reserve === undefined ? {} : { reserve }),
     ...(minDelta === undefined ? {} : { minDelta }),
     ...(expectedAccepted === undefined ? {} : { expectedAccepted }),

@@ -22,6 +22,10 @@ export function refusedSpend({ refusal, balance }: Refused, channel: ChannelStat
       return new RefusedError("voucher-not-monotonic", undefined, members);
     case "delta-too-small":
       return new RefusedError("voucher-delta-too-small", undefined, members);
+    case "expires-sooner": {
+      const detail = "The voucher expires before the one that was accepted last: it must be good for as long.";
+      return new RefusedError("voucher-expires-too-soon", detail, members);
+    }
     case "over-deposit":
       return new RefusedError("voucher-over-deposit", undefined, members);
     case "insufficient": {

@@ -210,6 +210,7 @@ export type SpendRefusal =
   | "closed" // not open, or a forced close is pending
   | "not-monotonic" // the voucher does not exceed `accepted`
   | "delta-too-small"
+  | "expires-sooner" // than the voucher whose place it would take
   | "over-deposit"
   | "insufficient" // accepted, with this voucher, does not cover the cost
   | "conflict"; // operator mode: `accepted` moved on; read and sign again

@@ -208,7 +208,7 @@ class MemoryChannels implements ChannelStore {
     if (spend.continues !== undefined && continued?.state !== "working") {
       throw new StoreConflictError("no such delivery is at work");
     }
-    const next = rules.spend(channel, spend);
+    const next = rules.spend({ ...channel, voucherExpiresAt: channel.highestVoucher?.voucher.expiresAt }, spend);
     if (typeof next === "string") {
       return { ok: false, refusal: next, balance: rules.balance(channel, channelId) };
     }

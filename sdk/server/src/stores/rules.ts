@@ -11,7 +11,11 @@ export interface Holdings {
 
 /** As much of a channel as decides over a spend. */
 export type Account = Holdings &
-  Pick<ChannelState, "status" | "voucherSigner" | "escrowed"> & { readonly closureStartedAt?: number | undefined };
+  Pick<ChannelState, "status" | "voucherSigner" | "escrowed"> & {
+    readonly closureStartedAt?: number | undefined;
+    /** Of the voucher of `accepted`; undefined while there is none. */
+    readonly voucherExpiresAt?: bigint | undefined;
+  };
 
 /** Whether vouchers are still taken. */
 export function isOpen(account: Pick<Account, "status" | "closureStartedAt">): boolean {
@@ -27,12 +31,21 @@ export function spend(account: Account, { cost, reserve = 0n, ...spend }: Spend)
     const { cumulativeAmount } = spend.voucher.voucher;
     if (cumulativeAmount <= accepted) return "not-monotonic";
     if (spend.minDelta !== undefined && cumulativeAmount - accepted < spend.minDelta) return "delta-too-small";
+    if (!lastsAsLong(spend.voucher, account.voucherExpiresAt)) return "expires-sooner";
     // What the operator signed too much for is missing in the escrow: `insufficient`, a top-up helps.
     if (cumulativeAmount > account.escrowed && account.voucherSigner === "client") return "over-deposit";
     accepted = cumulativeAmount;
   }
   const next = { accepted, spent: account.spent + cost, reserved: account.reserved + reserve };
   return fits(account, next) ? next : "insufficient";
+}
+
+/**
+ * Whether a voucher is good for as long as the one whose place it takes. One that expired first, before it was cashed, would
+ * take the other with it.
+ */
+function lastsAsLong({ voucher: { expiresAt } }: SignedVoucher.SignedVoucher, before: bigint | undefined): boolean {
+  return before === undefined || expiresAt === 0n || (before !== 0n && expiresAt >= before);
 }
 
 /**
@@ -82,6 +95,9 @@ export function settle(
   if (signed !== undefined) {
     if (signed.expectedAccepted !== accepted) throw new StoreConflictError("another voucher was accepted meanwhile");
     if (signed.voucher.voucher.cumulativeAmount <= accepted) throw new StoreConflictError("the voucher adds nothing");
+    if (!lastsAsLong(signed.voucher, highestVoucher?.voucher.expiresAt)) {
+      throw new StoreConflictError("the voucher expires before the one whose place it takes");
+    }
     accepted = signed.voucher.voucher.cumulativeAmount;
     highestVoucher = signed.voucher;
   }

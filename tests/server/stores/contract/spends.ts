@@ -186,6 +186,44 @@ export function spendContract(store: () => Store): void {
     });
   });
 
+  describe("spends, by vouchers that expire,", () => {
+    const until = (channelId: string, cumulative: bigint, expiresAt: bigint) =>
+      spend(channelId, { voucher: voucher(channelId, cumulative, expiresAt), cost: 1n });
+    const kept = async (channelId: string) => (await channelOf(store(), channelId)).highestVoucher?.voucher.expiresAt;
+
+    it("never take the place of one that is good for longer", async () => {
+      const channelId = await open(store());
+      expect(outcome(await until(channelId, 10n, 500n))).to.equal("ok");
+      expect(outcome(await until(channelId, 20n, 499n))).to.equal("expires-sooner");
+      expect(outcome(await until(channelId, 20n, 500n))).to.equal("ok");
+      expect(outcome(await until(channelId, 30n, 501n))).to.equal("ok");
+      expect(outcome(await until(channelId, 40n, 0n))).to.equal("ok");
+      expect(outcome(await until(channelId, 50n, 2n ** 63n - 1n))).to.equal("expires-sooner");
+      expect(await kept(channelId)).to.equal(0n);
+      expect(await holdings(store(), channelId)).to.deep.equal([40n, 4n, 0n]);
+      expect(outcome(await until(channelId, 50n, 0n))).to.equal("ok");
+    });
+
+    it("are held to that among others at the same moment, and where only the database knows the one before", async () => {
+      const channelId = await open(store());
+      const burst = await Promise.all(
+        (
+          [
+            [10n, 500n],
+            [20n, 0n],
+            [30n, 900n],
+            [40n, 0n],
+            [50n, 900n],
+          ] as const
+        ).map(([amount, expiresAt]) => until(channelId, amount, expiresAt)),
+      );
+      expect(burst.map(outcome)).to.deep.equal(["ok", "ok", "expires-sooner", "ok", "expires-sooner"]);
+      await store().channels.topup(channelId, 2_000n, NOW);
+      expect(outcome(await until(channelId, 60n, 900n))).to.equal("expires-sooner");
+      expect(await kept(channelId)).to.equal(0n);
+    });
+  });
+
   describe("spends, operator mode", () => {
     const openOperator = (escrowed = 100n) => open(store(), { voucherSigner: "operator", escrowed });
 

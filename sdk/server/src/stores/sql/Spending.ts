@@ -17,7 +17,7 @@ const ATTEMPTS = 10;
 const LOCK: Statement = {
   name: "mppsol_spend_lock",
   text: `SELECT channel_id, version::text, status, voucher_signer, closure_started_at::text, accepted::text, spent::text,
-    reserved::text, escrowed::text, idle_timeout_seconds::text
+    reserved::text, escrowed::text, idle_timeout_seconds::text, voucher_expires_at::text
     FROM mppsol_channels WHERE channel_id = ANY($1::text[]) ORDER BY channel_id FOR UPDATE`,
 };
 
@@ -171,8 +171,10 @@ export class Spending {
     return new Set(held.map(([channelId]) => channelId as string));
   }
 
-  #remember(channelId: string, account: Account, { moves, holdings }: Movement): void {
-    this.#accounts.set(channelId, moves ? { ...account, ...holdings, version: account.version + 1n } : account);
+  #remember(channelId: string, account: Account, { moves, holdings, voucher }: Movement): void {
+    const voucherExpiresAt = voucher?.voucher.expiresAt ?? account.voucherExpiresAt;
+    const after = { ...account, ...holdings, voucherExpiresAt, version: account.version + 1n };
+    this.#accounts.set(channelId, moves ? after : account);
     if (moves) this.#moved(channelId);
   }
 }

@@ -34,7 +34,7 @@ export interface Movement {
  */
 export function coalesce(account: Account, spends: readonly Spend[], known?: ReadonlyMap<string, Delivery>): Movement {
   const { idleTimeoutSeconds, status, voucherSigner, closureStartedAt, escrowed } = account;
-  let { accepted, spent, reserved } = account;
+  let { accepted, spent, reserved, voucherExpiresAt } = account;
   let voucher: SignedVoucher.SignedVoucher | undefined;
   let moves = false;
   let lastActivityAt = 0;
@@ -44,7 +44,8 @@ export function coalesce(account: Account, spends: readonly Spend[], known?: Rea
 
   const answers = spends.map((spend): SpendResult | Error => {
     const { channelId, cost, delivery, continues } = spend;
-    const state = { accepted, spent, reserved, escrowed, status, voucherSigner, closureStartedAt, idleTimeoutSeconds };
+    const fixed = { escrowed, status, voucherSigner, closureStartedAt, idleTimeoutSeconds };
+    const state = { ...fixed, accepted, spent, reserved, voucherExpiresAt };
     if (delivery !== undefined) {
       const before = begun.get(delivery.key) ?? known?.get(delivery.key);
       if (before !== undefined) {
@@ -62,6 +63,7 @@ export function coalesce(account: Account, spends: readonly Spend[], known?: Rea
 
     ({ accepted, spent, reserved } = next);
     voucher = spend.voucher ?? voucher;
+    voucherExpiresAt = voucher?.voucher.expiresAt ?? voucherExpiresAt;
     moves = true;
     if (spend.now > lastActivityAt) lastActivityAt = spend.now;
     const left = rules.deliveryOf(spend);

@@ -361,6 +361,7 @@ export function account(row: Row): [channelId: string, account: Account] {
       reserved: read.bigint(),
       escrowed: read.bigint(),
       idleTimeoutSeconds: read.number(),
+      voucherExpiresAt: converted(read.optional(), BigInt),
     },
   ];
 }
