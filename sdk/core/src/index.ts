@@ -26,6 +26,7 @@ export * as SessionAction from "./SessionAction.js";
 export * as SessionRequest from "./SessionRequest.js";
 export * as SignedVoucher from "./SignedVoucher.js";
 export * as Signer from "./Signer.js";
+export * as SignInWithX from "./SignInWithX.js";
 export * as Splits from "./Splits.js";
 export * as SseEvents from "./SseEvents.js";
 export * as Timestamp from "./Timestamp.js";
