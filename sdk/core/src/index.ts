@@ -33,3 +33,4 @@ export * as Timestamp from "./Timestamp.js";
 export * as TokenProgram from "./TokenProgram.js";
 export * as TransactionBytes from "./TransactionBytes.js";
 export * as Voucher from "./Voucher.js";
+export * as X402 from "./X402.js";
