@@ -37,6 +37,13 @@ export {
 } from "./createPayments.js";
 export type { Discoverable, DiscoveryOptions } from "./discovery/createDiscovery.js";
 export { ConfigError, SetupError, type SetupProblem } from "./errors.js";
+export {
+  type Facilitator,
+  type FacilitatorOptions,
+  facilitator,
+  SettlementClient,
+  SettlementError,
+} from "./facilitator/index.js";
 export type { BeginOptions, Begun, Guard, Handler, HandlerContext } from "./http/guard.js";
 export type { ErrorContext, Observers, PaymentEvent } from "./http/observer.js";
 export { ERROR_EVENT, type SseItem, type SseOptions, sse } from "./http/sse.js";

@@ -54,7 +54,12 @@ export type Redemption =
       readonly receipt?: Receipt.Receipt;
     }
   /** Broadcast, fate not yet known: 202. */
-  | { readonly kind: "pending"; readonly signature: string; readonly retryAfterSeconds: number };
+  | {
+      readonly kind: "pending";
+      /** Of the transaction; absent while it is not known. */
+      readonly signature?: string;
+      readonly retryAfterSeconds: number;
+    };
 
 export interface Grant {
   readonly kind: "grant";

@@ -1,5 +1,5 @@
 // The seam between a charge and whoever settles it: this process (`selfSettlement`), or a facilitator in its place.
-import type { ChargePayload, ChargeRequest, Credential } from "@mppsol/core";
+import type { ChargePayload, ChargeRequest, Credential, Network } from "@mppsol/core";
 
 /** What a fresh challenge is about to ask for. */
 export interface Quote {
@@ -10,6 +10,8 @@ export interface Quote {
   /** Base58. */
   readonly recipient: string;
   readonly splits: readonly ChargeRequest.Split[];
+  /** Where it is to be paid. */
+  readonly network?: Network.Network;
 }
 
 /** What a fresh challenge can say of it. */
@@ -20,6 +22,8 @@ export interface Prepared {
   readonly tokenProgram?: string;
   /** Whether the fee can be promised to be paid, by `feePayerKey`. */
   readonly sponsored: boolean;
+  /** Who pays the fee of this one, base58. Default: the settlement's `feePayerKey`. */
+  readonly feePayerKey?: string;
   /** A hint; absent when there is none at hand. */
   readonly recentBlockhash?: string;
 }
@@ -43,7 +47,11 @@ export type Settled =
       readonly at: number;
     }
   /** It may be on its way: nobody may say that it failed. Ask again. */
-  | { readonly kind: "pending"; readonly signature: string };
+  | {
+      readonly kind: "pending";
+      /** Base58; absent while it is not known. */
+      readonly signature?: string;
+    };
 
 /**
  * `new`: nothing was broadcast. `taken`: money is moving, or has moved: expiry does not matter any more, and nothing may
@@ -53,8 +61,10 @@ export type Standing = "new" | "taken" | "dead";
 
 /** Settles charges. */
 export interface Settlement {
-  /** Who pays the fees of sponsored charges, base58; `undefined`: nobody does. */
+  /** Who pays the fees of sponsored charges, base58; `undefined`: nobody does, or `prepare` says it of each. */
   readonly feePayerKey: string | undefined;
+  /** Whether a challenge of this server can name this key as its fee payer. Default: it is `feePayerKey`. */
+  isFeePayer?(key: string): boolean;
   /**
    * Whether and how a charge can be asked for now.
    * @throws {RefusedError} `asset-unsupported`, `recipient-account-missing` or `unavailable`: then it must not be.

@@ -98,12 +98,13 @@ class ChargeIntent implements Intent {
   async offer(context: RequestContext): Promise<Offer> {
     const { settlement, externalId, sponsored: wanted = true } = this.#options;
     const terms = await this.#terms(context);
-    const { sponsored, ...facts } = await settlement.prepare(terms);
+    const { sponsored, feePayerKey = settlement.feePayerKey, ...facts } = await settlement.prepare(terms);
+    checkApart(this.#options, terms.splits, feePayerKey);
     const reference = typeof externalId === "function" ? await externalId(context) : externalId;
     const request = ChargeRequest.toJson({
       ...terms,
       ...facts,
-      ...feePayerOf(wanted && sponsored ? settlement.feePayerKey : undefined),
+      ...feePayerOf(wanted && sponsored ? feePayerKey : undefined),
       ...(reference === undefined ? {} : { externalId: reference }),
     });
     const { description } = this.#options;
@@ -142,7 +143,7 @@ class ChargeIntent implements Intent {
     const { externalId, settlement, sponsored = true } = this.#options;
     // Who pays the fee depends on the sponsor's means when the challenge was made; decimals and token program are the
     // mint's, and are looked up again before the transaction is judged. An id of this server vouches for both.
-    if (request.feePayer && (!sponsored || request.feePayerKey !== settlement.feePayerKey)) return "feePayer";
+    if (request.feePayer && (!sponsored || !isFeePayer(settlement, request.feePayerKey as string))) return "feePayer";
     const reference = typeof externalId === "function" ? request.externalId : externalId;
     const { decimals, tokenProgram } = request;
     return ChargeRequest.sameTerms(request, {
@@ -158,7 +159,7 @@ class ChargeIntent implements Intent {
     const order = orderOf(credential);
     const settled = await this.#options.settlement.settle(order);
     if (settled.kind === "pending") {
-      return { kind: "pending", signature: settled.signature, retryAfterSeconds: RETRY_AFTER_SECONDS };
+      return { ...settled, retryAfterSeconds: RETRY_AFTER_SECONDS };
     }
     const { id } = credential.challenge;
     const receipt = receiptOf(id, settled);
@@ -176,6 +177,10 @@ class ChargeIntent implements Intent {
     const more = description === undefined ? {} : { description };
     return { amount, currency, recipient, network, splits: shares, feePayer: false, ...more };
   }
+}
+
+function isFeePayer(settlement: Settlement, key: string): boolean {
+  return settlement.isFeePayer?.(key) ?? key === settlement.feePayerKey;
 }
 
 function feePayerOf(key: string | undefined) {

@@ -47,8 +47,16 @@ export function pending({ signature, retryAfterSeconds }: Kind<"pending">, reque
   });
 }
 
+/** What observers are told of it. */
+export function pendingEvent({ signature }: Kind<"pending">): {
+  readonly type: "pending";
+  readonly signature?: string;
+} {
+  return { type: "pending", ...(signature === undefined ? {} : { signature }) };
+}
+
 /** The document of a settlement under way. Not in the table of refusals: nothing is refused. */
-export function pendingProblem(signature: string, requestId: string): JsonObject {
+export function pendingProblem(signature: string | undefined, requestId: string): JsonObject {
   return {
     type: "about:blank",
     title: "Accepted",
@@ -57,6 +65,6 @@ export function pendingProblem(signature: string, requestId: string): JsonObject
     code: "settlement-pending",
     retryable: true,
     requestId,
-    signature,
+    ...(signature === undefined ? {} : { signature }),
   };
 }

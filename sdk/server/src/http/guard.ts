@@ -1,7 +1,9 @@
 // The guard of a route: from a request to a refusal or a paid request, and from the handler's response to the client's.
-import { AcceptPayment, type Challenge, type Discovery, RefusedError } from "@mppsol/core";
+import { AcceptPayment, type Challenge, type Credential, type Discovery, RefusedError, X402 } from "@mppsol/core";
 import type { Payment, RequestContext } from "../intent.js";
-import { errand, pending, replay } from "./answer.js";
+import { paymentRequired, type X402Side } from "../x402/offer.js";
+import { type Presented, presentedOf, tellPaid, tellPending } from "../x402/payment.js";
+import { errand, pending, pendingEvent, replay } from "./answer.js";
 import { readBody } from "./body.js";
 import { type Call, channelHint, digestOf, idempotencyKey, newRequestId } from "./call.js";
 import { credentialOf } from "./credential.js";
@@ -72,6 +74,8 @@ export interface RouteSettings {
   readonly maxStoredBytes: number;
   /** Milliseconds that a handler has to answer after its client has left. Default one minute. */
   readonly abandonMs?: number;
+  /** There if its charges are offered to x402's clients, too. */
+  readonly x402?: X402Side | undefined;
   /** The page for people in a browser; undefined when there is none. */
   readonly page: ((challenges: readonly Challenge.Challenge[], refusal: RefusedError) => Response) | undefined;
 }
@@ -108,6 +112,8 @@ class Visit {
   readonly #options: BeginOptions;
   readonly #requestId = newRequestId();
   readonly #controller = new AbortController();
+  /** What came by x402, and is answered so. */
+  #x402: Presented | undefined;
 
   constructor(route: RouteSettings, request: Request, options: BeginOptions) {
     this.#route = route;
@@ -165,7 +171,7 @@ class Visit {
   }
 
   async #admit(call: Call): Promise<Begun> {
-    const credential = credentialOf(this.#request.headers);
+    const credential = await this.#credential();
     if (credential === undefined) throw new RefusedError("payment-required");
     const { observer } = this.#route;
     const redemption = await this.#route.gate.redeem(credential, call);
@@ -175,16 +181,36 @@ class Visit {
         return this.#answer(errand(redemption));
       case "replay":
         observer.event(call, { type: "replayed", status: redemption.response.status });
-        return this.#answer(replay(redemption));
+        return this.#answer(this.#paidBefore(replay(redemption), redemption.receipt?.reference));
       case "pending":
-        observer.event(call, { type: "pending", signature: redemption.signature });
-        return this.#answer(pending(redemption, this.#requestId));
+        observer.event(call, pendingEvent(redemption));
+        return this.#answer(this.#underWay(pending(redemption, this.#requestId), redemption.signature));
       case "grant": {
         const { meter: _, ...payment } = redemption.payment;
         observer.event(call, { type: "paid", payment });
         return { kind: "serve", paid: this.#paid(redemption, call) };
       }
     }
+  }
+
+  async #credential(): Promise<Credential.Credential | undefined> {
+    const { headers } = this.#request;
+    const credential = credentialOf(headers);
+    const { x402 } = this.#route;
+    if (x402 === undefined || !headers.has(X402.HEADERS.signature)) return credential;
+    if (credential !== undefined) throw new RefusedError("several-credentials");
+    this.#x402 = await presentedOf(headers, x402);
+    return this.#x402?.credential;
+  }
+
+  #paidBefore(response: Response, signature: string | undefined): Response {
+    if (this.#x402 !== undefined && signature !== undefined) tellPaid(response.headers, this.#x402.network, signature);
+    return response;
+  }
+
+  #underWay(response: Response, signature: string | undefined): Response {
+    if (this.#x402 !== undefined) tellPending(response.headers, this.#x402.network, signature);
+    return response;
   }
 
   #answer(response: Response): Begun {
@@ -203,6 +229,10 @@ class Visit {
       inFlight,
       maxStoredBytes,
       refuse: (error, during, retryable) => this.#refuse(call, error, during, retryable),
+      tell: (headers) => {
+        const { payer, reference } = grant.payment;
+        if (this.#x402 !== undefined) tellPaid(headers, this.#x402.network, reference, payer);
+      },
     });
   }
 
@@ -231,10 +261,29 @@ class Visit {
       if (refusal.code === "payment-required") {
         this.#route.observer.event(call, { type: "challenged", challengeIds: challenges.map(({ id }) => id) });
       } else this.#told(call, refusal);
-      return this.#refusal({ refusal, challenges, members });
+      return await this.#offered(call, challenges, this.#refusal({ refusal, challenges, members }), refusal);
     } catch (cause) {
       return this.#refusal({ refusal: this.#unoffered(call, cause), challenges: [], members: {} });
     }
+  }
+
+  /** The refusal, with the challenges once more in x402's words. */
+  async #offered(
+    call: Call,
+    challenges: readonly Challenge.Challenge[],
+    response: Response,
+    { code, status }: RefusedError,
+  ): Promise<Response> {
+    const { x402, observer } = this.#route;
+    if (x402 === undefined || status !== 402) return response;
+    try {
+      const offer = paymentRequired({ challenges, url: call.context.url, error: code }, await x402.chainId());
+      if (offer !== undefined) response.headers.set(X402.HEADERS.required, offer);
+    } catch (error) {
+      // The challenges themselves can be paid.
+      observer.error(error, { requestId: call.requestId, during: "challenge" });
+    }
+    return response;
   }
 
   /** What to answer when no challenge could be made: a 402 without one would be no 402. */

@@ -15,7 +15,7 @@ export type PaymentEvent = {
   | { readonly type: "paid"; readonly payment: Omit<Payment, "meter"> }
   /** Open, top-up, close, or a voucher alone. */
   | { readonly type: "errand"; readonly receipt: Receipt.Receipt }
-  | { readonly type: "pending"; readonly signature: string }
+  | { readonly type: "pending"; readonly signature?: string }
   | { readonly type: "replayed"; readonly status: number }
   | { readonly type: "delivered"; readonly status: number; readonly receipt: Receipt.Receipt }
   /** The handler failed; what could be given back was. */

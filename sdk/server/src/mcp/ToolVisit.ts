@@ -2,7 +2,7 @@
 
 import type { CallToolResult } from "@modelcontextprotocol/sdk/types.js";
 import { type JsonObject, type JsonValue, Mcp, RefusedError } from "@mppsol/core";
-import { pendingProblem } from "../http/answer.js";
+import { pendingEvent, pendingProblem } from "../http/answer.js";
 import { type Call, channelHint, digestOf, idempotencyKey, newRequestId } from "../http/call.js";
 import { readable } from "../http/credential.js";
 import type { HandlerContext, PricedRequest, RouteSettings } from "../http/guard.js";
@@ -101,7 +101,7 @@ export class ToolVisit {
         return { result: withMeta(kept, { ...paid, [REPLAYED_META]: true }) };
       }
       case "pending": {
-        observer.event(call, { type: "pending", signature: redemption.signature });
+        observer.event(call, pendingEvent(redemption));
         // Neither of the two payment codes: they would make the client pay again.
         const problem = pendingProblem(redemption.signature, this.#requestId);
         const data = { httpStatus: 202, problem, retryAfterSeconds: redemption.retryAfterSeconds };
