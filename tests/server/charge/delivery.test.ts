@@ -176,6 +176,23 @@ describe("charge, delivery", () => {
     expect(await town.lamports(dead.recipient)).to.equal(1_000_000n);
   });
 
+  it("a process that was thought dead neither answers for the one that took over, nor gives its delivery up", async () => {
+    let time = Date.now();
+    const now = () => time;
+    const store = memoryStore();
+    const slow = new Shop(town, { now, leaseMs: 1e6, settlement: { now } }, store);
+    const next = new Shop(town, { now, recipient: slow.recipient, settlement: { now } }, store);
+    const credential = await paidBy(slow, payer);
+    const late = await slow.sell(credential, keyed("k"));
+    time += 1e6;
+    const taken = await next.sell(credential, keyed("k"));
+    await late.fail();
+    expect(await next.refusal(credential, keyed("k"))).to.equal("idempotency-in-flight");
+    expect(await late.finish(ANSWER).catch((error) => error)).to.have.property("code", "store-conflict");
+    await taken.finish(ANSWER);
+    expect(await slow.refusal(credential, keyed("k"))).to.equal("replay");
+  });
+
   it("a handler that takes longer than its lease keeps it", async () => {
     const shop = new Shop(town, { leaseMs: 60 });
     const credential = await paidBy(shop, payer);

@@ -124,12 +124,40 @@ describe("a paid request", () => {
       expect(taken.payment.amount).equal(PRICE);
       await taken.finish(ANSWER);
       // The one that was thought dead comes late: nothing of its doing counts.
-      await grant.finish({ ...ANSWER, status: 418 });
+      expect(await grant.finish({ ...ANSWER, status: 418 }).catch((error) => error)).property("code", "store-conflict");
       expect((await present(next, PRICE, "a")) as { response?: { status: number } }).nested.property(
         "response.status",
         200,
       );
       expect(await purse.known()).include({ accepted: PRICE, spent: PRICE });
+    });
+
+    it("that was taken over is settled at what the one that took it over says", async () => {
+      const purse = await open({ price: { perUnit: 10n, unitType: "token", reserve: 20 } });
+      const grant = (await present(purse, 500n, "a")) as Grant;
+      grant.payment.meter?.settle(10n);
+      market.net.advanceSeconds(31);
+      const taken = (await present(purse, 500n, "a")) as Grant;
+      taken.payment.meter?.settle(150n);
+      expect(await grant.finish(ANSWER).catch((error) => error)).property("code", "store-conflict");
+      expect(await purse.known()).include({ spent: 0n, reserved: 200n });
+      await taken.finish(ANSWER);
+      expect(await purse.known()).include({ spent: 150n, reserved: 0n });
+    });
+
+    it("that was taken over is not metered on by the one that was thought dead", async () => {
+      const purse = await open({ price: { perUnit: 10n, unitType: "token" }, deliveryLeaseMs: 60 });
+      const grant = (await present(purse, 500n, "a")) as Grant;
+      await grant.payment.meter?.charge(1);
+      market.net.advanceSeconds(1);
+      const taken = (await present(purse, 500n, "a")) as Grant;
+      // Its next renewal tells it.
+      await new Promise((done) => setTimeout(done, 80));
+      expect(await grant.payment.meter?.charge(1).catch((error) => error)).instanceOf(Error);
+      expect(await purse.known()).include({ spent: 10n });
+      await taken.payment.meter?.charge(2);
+      await taken.finish(ANSWER);
+      expect(await purse.known()).include({ spent: 20n });
     });
 
     it("that was taken over is not given back by the one that was thought dead", async () => {

@@ -2,15 +2,18 @@
 import { postgresStore, type Store } from "@mppsol/server/stores";
 import { expect } from "chai";
 import pg from "pg";
+import { Postgres } from "../../../sdk/server/dist/stores/postgres.js";
+import { SqlStore } from "../../../sdk/server/dist/stores/sql/SqlStore.js";
 import { type PostgresCluster, postgres } from "../../support/postgres.js";
 import { contract } from "./contract.js";
-import { channelOf, NOW, newDelivery, open, rejection, voucher } from "./values.js";
+import { channelOf, NOW, newCharge, newDelivery, open, rejection, voucher } from "./values.js";
 
 contract(
   "postgres",
   async (context) => {
     const cluster = await postgres(context);
-    return postgresStore({ connectionString: await cluster.database() });
+    // The contract's tests drive the time.
+    return new SqlStore(new Postgres({ connectionString: await cluster.database() }), true, "caller");
   },
   100,
 );
@@ -70,7 +73,76 @@ describe("the store on Postgres", () => {
     await Promise.all(stores.map((one) => one.migrate()));
     await Promise.all(stores.map((one) => one.close()));
     const { rows } = await beside.query("SELECT version FROM mppsol_migrations");
-    expect(rows).to.deep.equal([{ version: 1 }]);
+    expect(rows).to.deep.equal([{ version: 1 }, { version: 2 }]);
+  });
+
+  describe("measures leases by its own clock,", () => {
+    /** Two processes whose clocks are a day apart. */
+    const [behind, ahead] = [NOW, NOW + 86_400_000];
+    const MINUTE = 60_000;
+    beforeEach(() => store.migrate());
+
+    const begin = (key: string, owner: string, now: number, leaseMs: number) =>
+      store.deliveries.begin(newDelivery("scope", key, { owner, leaseUntil: now + leaseMs }), now);
+    const lapsed = () => new Promise((resolve) => setTimeout(resolve, 60));
+
+    it("so that a delivery is not taken over by a process whose clock is ahead", async () => {
+      expect((await begin("a", "behind", behind, MINUTE)).begun).to.equal(true);
+      expect((await begin("a", "ahead", ahead, MINUTE)).begun).to.equal(false);
+      expect((await begin("b", "ahead", ahead, 20)).begun).to.equal(true);
+      await lapsed();
+      expect((await begin("b", "behind", behind, MINUTE)).begun).to.equal(true);
+      expect((await begin("b", "ahead", ahead, MINUTE)).begun).to.equal(false);
+      // A renewal is as long as it says, from now on.
+      expect(await store.deliveries.renew("scope", "b", "behind", behind + 20, behind)).to.equal(true);
+      await lapsed();
+      expect((await begin("b", "ahead", ahead, MINUTE)).begun).to.equal(true);
+    });
+
+    it("so that a reservation lasts as long as was said, whoever sweeps", async () => {
+      const channelId = await open(store);
+      const reserve = (key: string, now: number, leaseMs: number, more: object = {}) =>
+        store.channels.spend({
+          channelId,
+          cost: 0n,
+          reserve: 1n,
+          delivery: newDelivery(channelId, key, { leaseUntil: now + leaseMs }),
+          now,
+          ...more,
+        });
+      // The first goes under the channel's lock, the second by one statement.
+      expect((await reserve("a", behind, MINUTE, { voucher: voucher(channelId, 9n) })).ok).to.equal(true);
+      expect((await reserve("b", behind, MINUTE)).ok).to.equal(true);
+      expect((await reserve("c", ahead, 20)).ok).to.equal(true);
+      await lapsed();
+      expect(await store.deliveries.sweep(0, ahead)).to.deep.equal({ deleted: 0, released: 1 });
+      expect((await channelOf(store, channelId)).reserved).to.equal(2n);
+    });
+
+    it("so that channels and charges are worked on by one process at a time", async () => {
+      await open(store, { idleTimeoutSeconds: 1 });
+      await store.charges.claim(newCharge({ state: "sent" }), NOW);
+      const channels = (owner: string, now: number, leaseMs: number) =>
+        store.channels.lease(owner, { limit: 9, now, leaseMs, stuckMs: 0 });
+      const later = behind + 5_000;
+      for (const lease of [
+        channels,
+        (owner: string, now: number, leaseMs: number) => store.charges.lease(owner, 9, now, leaseMs),
+      ]) {
+        expect(await lease("behind", later, 20)).to.have.length(1);
+        await lapsed();
+        expect(await lease("ahead", ahead, MINUTE)).to.have.length(1);
+        expect(await lease("behind", later, MINUTE)).to.have.length(0);
+        expect(await lease("far ahead", 2 * ahead, MINUTE)).to.have.length(0);
+      }
+    });
+
+    it("so that what a dead process has left stays for as long as responses do", async () => {
+      await begin("dead", "behind", behind, 0);
+      expect((await store.deliveries.sweep(ahead - MINUTE, ahead)).deleted).to.equal(0);
+      await lapsed();
+      expect((await store.deliveries.sweep(ahead - 10, ahead)).deleted).to.equal(1);
+    });
   });
 
   it("says so when it was not migrated", async () => {

@@ -159,10 +159,12 @@ describe("races on Postgres", function () {
         begin("kept", {}),
         begin("settled", { reserve: 5n }).then(() => money.settle(channelId, `${name} settled`, 2n, NOW)),
         begin("refunded", {}).then(() => money.refund(channelId, `${name} refunded`, 1n, NOW)),
-        begin("abandoned", { cost: 0n, reserve: 5n }).then(() => deliveries.abandon(channelId, `${name} abandoned`)),
+        begin("abandoned", { cost: 0n, reserve: 5n }).then(() =>
+          deliveries.abandon(channelId, `${name} abandoned`, "owner"),
+        ),
         begin("finished", {}).then(async () => {
           await money.spend({ channelId, cost: 1n, continues: `${name} finished`, now: NOW });
-          await deliveries.finish(channelId, `${name} finished`, { status: 200, headers: {} }, NOW);
+          await deliveries.finish(channelId, `${name} finished`, "owner", { status: 200, headers: {} }, NOW);
         }),
         money.topup(channelId, 1_000n, NOW),
         money.lease(name, { limit: 5, now: NOW + 1e9, leaseMs: 1, stuckMs: 1 }),

@@ -75,18 +75,18 @@ function keyOf({ digest }: Delivery): string | undefined {
 /** Keeps the lease while the handler works. */
 function hold({ deliveries, leaseMs, now, onError }: DeliveryOptions, scope: string, owner: string): Hold {
   const beat = setInterval(() => {
-    deliveries.renew(scope, KEY, owner, now() + leaseMs).catch(onError);
+    deliveries.renew(scope, KEY, owner, now() + leaseMs, now()).catch(onError);
   }, leaseMs / 3);
   beat.unref();
   return {
     async finish({ status, headers, body }) {
       clearInterval(beat);
       const kept = body === undefined ? {} : { body: Buffer.from(body).toString("base64") };
-      await deliveries.finish(scope, KEY, { status, headers, ...kept }, now());
+      await deliveries.finish(scope, KEY, owner, { status, headers, ...kept }, now());
     },
     async fail() {
       clearInterval(beat);
-      await deliveries.abandon(scope, KEY);
+      await deliveries.abandon(scope, KEY, owner);
     },
   };
 }

@@ -1,6 +1,7 @@
 // A request that is paid from a channel, until its response is known.
 import type { Receipt } from "@mppsol/core";
 import type { Grant, Payment } from "../intent.js";
+import { StoreConflictError } from "../stores/errors.js";
 import type { Balance, StoredResponse } from "../stores/Store.js";
 import type { Debits } from "./Debits.js";
 import type { Paid, Paying } from "./Deliveries.js";
@@ -56,7 +57,7 @@ export class SessionGrant implements Grant {
       challengeId,
       meter: this.#meter,
     };
-    this.#renewal = setInterval(() => void this.#renew(), Math.max(1, settings.deliveryLeaseMs / 3));
+    this.#renewal = setInterval(() => void this.#keepOn(), Math.max(1, settings.deliveryLeaseMs / 3));
     this.#renewal.unref();
   }
 
@@ -72,17 +73,20 @@ export class SessionGrant implements Grant {
 
   async #finish({ status, headers, body }: Parameters<Grant["finish"]>[0]): Promise<Receipt.Receipt> {
     const { store, now } = this.#settings;
-    const { channel, key, paid, context } = this.#granted;
+    const { channel, key, owner, paid, context } = this.#granted;
     clearInterval(this.#renewal);
     await this.#meter.end();
-    if (paid.reserve > 0n) this.#meter.update(await this.#debits.settle(channel, key, this.#meter.actual));
+    if (paid.reserve > 0n) {
+      if (!(await this.#renew())) throw new StoreConflictError("another process has taken the request over");
+      this.#meter.update(await this.#debits.settle(channel, key, this.#meter.actual));
+    }
     // Nobody can ask for it again without a key.
-    if (context.idempotencyKey === undefined) await store.deliveries.abandon(channel.channelId, key);
+    if (context.idempotencyKey === undefined) await store.deliveries.abandon(channel.channelId, key, owner);
     else {
       const fits = body !== undefined && body.length <= MAX_STORED_BYTES;
       const kept = fits ? Buffer.from(body).toString("base64") : undefined;
       const stored: StoredResponse = defined({ status, headers, body: kept });
-      await store.deliveries.finish(channel.channelId, key, stored, now());
+      await store.deliveries.finish(channel.channelId, key, owner, stored, now());
     }
     return this.#meter.receipt();
   }
@@ -94,23 +98,27 @@ export class SessionGrant implements Grant {
     const { channelId } = channel;
     clearInterval(this.#renewal);
     await this.#meter.end();
-    const delivery = await store.deliveries.get(channelId, key);
-    if (delivery?.owner !== owner) return this.#meter.receipt();
-    if (delivery.debited > 0n) {
-      this.#meter.update(await store.channels.refund(channelId, key, delivery.debited, now()));
-    }
-    await store.deliveries.abandon(channelId, key);
+    if (!(await this.#renew())) return this.#meter.receipt();
+    const { debited = 0n } = (await store.deliveries.get(channelId, key)) ?? {};
+    if (debited > 0n) this.#meter.update(await store.channels.refund(channelId, key, debited, now()));
+    await store.deliveries.abandon(channelId, key, owner);
     return this.#meter.receipt();
   }
 
-  /** As long as this process lives, nobody takes the request over. */
-  async #renew(): Promise<void> {
-    const { store, now, deliveryLeaseMs, onEvent } = this.#settings;
+  /** Keeps others from taking the request over for a while. False: somebody has. */
+  #renew(): Promise<boolean> {
+    const { store, now, deliveryLeaseMs } = this.#settings;
     const { key, owner, channel } = this.#granted;
+    return store.deliveries.renew(channel.channelId, key, owner, now() + deliveryLeaseMs, now());
+  }
+
+  /** As long as this process lives, nobody takes the request over. If somebody did, nothing more is debited for it here. */
+  async #keepOn(): Promise<void> {
+    const { onEvent } = this.#settings;
     try {
-      await store.deliveries.renew(channel.channelId, key, owner, now() + deliveryLeaseMs);
+      if (!(await this.#renew())) await this.#meter.end();
     } catch (error) {
-      onEvent({ type: "error", during: "renewing a lease", channelId: channel.channelId, error });
+      onEvent({ type: "error", during: "renewing a lease", channelId: this.#granted.channel.channelId, error });
     }
   }
 

@@ -127,13 +127,14 @@ class Rounds implements Watchtower {
     const { begun } = await deliveries.begin(lock, now());
     if (!begun) return;
     const renewal = setInterval(() => {
-      deliveries.renew(LOCK_SCOPE, what, this.#owner, now() + LEASE_MS).catch((error) => this.#report("lock", error));
+      const renewed = deliveries.renew(LOCK_SCOPE, what, this.#owner, now() + LEASE_MS, now());
+      renewed.catch((error) => this.#report("lock", error));
     }, LEASE_MS / 3);
     try {
       await work();
     } finally {
       clearInterval(renewal);
-      await deliveries.abandon(LOCK_SCOPE, what);
+      await deliveries.abandon(LOCK_SCOPE, what, this.#owner);
     }
   }
 

@@ -328,7 +328,10 @@ export interface NewDelivery {
   readonly digest: string;
   /** Names the process that works on it. */
   readonly owner: string;
-  /** Unix milliseconds until which `owner` may work; then another may take over. */
+  /**
+   * Unix milliseconds until which `owner` may work; then another may take over. A store that several processes share counts
+   * how long that is from the call's `now`, by a clock of its own.
+   */
   readonly leaseUntil: number;
 }
 
@@ -366,20 +369,21 @@ export interface DeliveryStore {
   begin(delivery: NewDelivery, now: number): Promise<BeginResult>;
   get(scope: string, key: string): Promise<Delivery | undefined>;
   /** Works on: a longer lease for the owner of a working delivery. False when it is not theirs any more. */
-  renew(scope: string, key: string, owner: string, leaseUntil: number): Promise<boolean>;
+  renew(scope: string, key: string, owner: string, leaseUntil: number, now: number): Promise<boolean>;
   /**
-   * Keeps the response. Before it is sent. The first one stays. Throws {StoreConflictError} when there is no such
-   * delivery.
+   * Keeps the response. Before it is sent. The first one stays. Throws {StoreConflictError} when `owner` has no such
+   * delivery, or not any more: then whoever took it over answers.
    */
-  finish(scope: string, key: string, response: StoredResponse, now: number): Promise<void>;
+  finish(scope: string, key: string, owner: string, response: StoredResponse, now: number): Promise<void>;
   /**
-   * Forgets a working delivery that failed, so that the same key may be tried again. What it reserved is credit again;
-   * what it debited stays debited: `refund` first.
+   * Forgets a working delivery that failed, if it is still the owner's, so that the same key may be tried again. What it
+   * reserved is credit again; what it debited stays debited: `refund` first.
    */
-  abandon(scope: string, key: string): Promise<void>;
+  abandon(scope: string, key: string, owner: string): Promise<void>;
   /**
-   * Deletes deliveries that were done before `before` (unix milliseconds), and gives back what is still reserved for
-   * deliveries that are done or whose lease ran out; of the latter it forgets those that debited nothing.
+   * Deletes deliveries that were done before `before` (unix milliseconds), and those at work whose lease ran out before
+   * that: until then, whoever paid for it may have it taken over. Gives back what is still reserved for deliveries that are
+   * done or whose lease ran out; of the latter it forgets those that debited nothing.
    */
   sweep(before: number, now: number): Promise<{ deleted: number; released: number }>;
 }

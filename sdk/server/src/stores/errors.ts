@@ -11,6 +11,9 @@ export class StoreConflictError extends StoreError {
   override readonly code = "store-conflict";
 }
 
+/** Why somebody cannot finish a delivery. */
+export const NOT_THEIRS = "there is no such delivery of this owner";
+
 /** The store was closed. Nothing has happened. */
 export class StoreClosedError extends StoreError {
   override readonly code = "store-closed";

@@ -1,6 +1,6 @@
 // A store that forgets everything with its process: for tests and trials. Refused on mainnet.
 import * as checks from "./checks.js";
-import { StoreClosedError, StoreConflictError } from "./errors.js";
+import { NOT_THEIRS, StoreClosedError, StoreConflictError } from "./errors.js";
 import * as rules from "./rules.js";
 import type {
   BeginResult,
@@ -372,28 +372,29 @@ class MemoryDeliveries implements DeliveryStore {
     return this.#channels.delivery(scope, key)?.delivery;
   }
 
-  async renew(scope: string, key: string, owner: string, leaseUntil: number): Promise<boolean> {
+  async renew(scope: string, key: string, owner: string, leaseUntil: number, now: number): Promise<boolean> {
     checkOpen(this.#closed);
     checks.time(leaseUntil, "leaseUntil");
+    checks.time(now, "now");
     const known = this.#channels.delivery(scope, key)?.delivery;
     if (known?.state !== "working" || known.owner !== owner) return false;
     this.#channels.keep({ ...known, leaseUntil });
     return true;
   }
 
-  async finish(scope: string, key: string, response: StoredResponse, now: number): Promise<void> {
+  async finish(scope: string, key: string, owner: string, response: StoredResponse, now: number): Promise<void> {
     checkOpen(this.#closed);
     checks.response(response);
     checks.time(now, "now");
     const known = this.#channels.delivery(scope, key)?.delivery;
-    if (known === undefined) throw new StoreConflictError("there is no such delivery");
+    if (known?.owner !== owner) throw new StoreConflictError(NOT_THEIRS);
     if (known.state === "working") this.#channels.keep({ ...known, state: "done", response }, now);
   }
 
-  async abandon(scope: string, key: string): Promise<void> {
+  async abandon(scope: string, key: string, owner: string): Promise<void> {
     checkOpen(this.#closed);
     const known = this.#channels.delivery(scope, key)?.delivery;
-    if (known?.state !== "working") return;
+    if (known?.state !== "working" || known.owner !== owner) return;
     this.#release(known);
     this.#channels.forget(scope, key);
   }
@@ -407,10 +408,13 @@ class MemoryDeliveries implements DeliveryStore {
       if (delivery.reserved > 0n && (state === "done" || leaseUntil <= now)) {
         this.#release(delivery);
         released++;
-        if (state === "working" && debited === 0n) this.#channels.forget(scope, key);
-        else this.#channels.keep({ ...delivery, reserved: 0n, settled: 0n }, doneAt);
+        if (state === "working" && debited === 0n) {
+          this.#channels.forget(scope, key);
+          continue;
+        }
+        this.#channels.keep({ ...delivery, reserved: 0n, settled: 0n }, doneAt);
       }
-      if (doneAt !== undefined && doneAt < before) {
+      if (doneAt === undefined ? leaseUntil < Math.min(before, now) : doneAt < before) {
         this.#channels.forget(scope, key);
         deleted++;
       }

@@ -47,12 +47,12 @@ export function deliveryContract(store: () => Store): void {
       const scope = id();
       const { deliveries } = store();
       await begin(scope, NOW, { owner: "a", leaseUntil: NOW + 10 });
-      expect(await deliveries.renew(scope, "key", "b", NOW + 99)).to.equal(false);
-      expect(await deliveries.renew(scope, "key", "a", NOW + 99)).to.equal(true);
+      expect(await deliveries.renew(scope, "key", "b", NOW + 99, NOW)).to.equal(false);
+      expect(await deliveries.renew(scope, "key", "a", NOW + 99, NOW)).to.equal(true);
       expect((await deliveries.get(scope, "key"))?.leaseUntil).to.equal(NOW + 99);
-      await deliveries.finish(scope, "key", { status: 200, headers: {} }, NOW);
-      expect(await deliveries.renew(scope, "key", "a", NOW + 999)).to.equal(false);
-      expect(await deliveries.renew(id(), "key", "a", NOW)).to.equal(false);
+      await deliveries.finish(scope, "key", "a", { status: 200, headers: {} }, NOW);
+      expect(await deliveries.renew(scope, "key", "a", NOW + 999, NOW)).to.equal(false);
+      expect(await deliveries.renew(id(), "key", "a", NOW, NOW)).to.equal(false);
     });
 
     it("keep the first response, to the byte", async () => {
@@ -60,8 +60,8 @@ export function deliveryContract(store: () => Store): void {
       await begin(scope, NOW, { leaseUntil: NOW });
       const headers = { "content-type": "text/plain", "x-odd": 'quote " back \\ brace } comma , ünïcode 🪙' };
       const response = { status: 201, headers, body: "AAECAwQ=" };
-      await store().deliveries.finish(scope, "key", response, NOW);
-      await store().deliveries.finish(scope, "key", { status: 500, headers: {} }, NOW);
+      await store().deliveries.finish(scope, "key", "owner", response, NOW);
+      await store().deliveries.finish(scope, "key", "owner", { status: 500, headers: {} }, NOW);
       const known = await begin(scope, NOW + 1e9);
       expect(known.begun).to.equal(false);
       expect(known.delivery.state).to.equal("done");
@@ -74,7 +74,9 @@ export function deliveryContract(store: () => Store): void {
       await Promise.all(keys.map((key) => store().deliveries.begin(newDelivery(scope, key), NOW)));
       const body = (i: number) => (i % 50 === 0 ? "A".repeat(350_000) : `body ${i}`);
       await Promise.all(
-        keys.map((key, i) => store().deliveries.finish(scope, key, { status: 200, headers: {}, body: body(i) }, NOW)),
+        keys.map((key, i) =>
+          store().deliveries.finish(scope, key, "owner", { status: 200, headers: {}, body: body(i) }, NOW),
+        ),
       );
       const kept = await Promise.all(keys.map((key) => store().deliveries.get(scope, key)));
       kept.forEach((delivery, i) => {
@@ -87,8 +89,8 @@ export function deliveryContract(store: () => Store): void {
       await begin(scope);
       const response = { status: 200, headers: {} };
       const [unknown] = await Promise.all([
-        rejection(store().deliveries.finish(scope, "unknown", response, NOW)),
-        store().deliveries.finish(scope, "key", response, NOW),
+        rejection(store().deliveries.finish(scope, "unknown", "owner", response, NOW)),
+        store().deliveries.finish(scope, "key", "owner", response, NOW),
       ]);
       expect(unknown.code).to.equal("store-conflict");
       expect((await store().deliveries.get(scope, "key"))?.state).to.equal("done");
@@ -97,19 +99,53 @@ export function deliveryContract(store: () => Store): void {
     it("that are abandoned can begin again; those that are done stay", async () => {
       const scope = id();
       await begin(scope);
-      await store().deliveries.abandon(scope, "key");
+      await store().deliveries.abandon(scope, "key", "owner");
       expect(await store().deliveries.get(scope, "key")).to.equal(undefined);
       expect((await begin(scope)).begun).to.equal(true);
-      await store().deliveries.finish(scope, "key", { status: 200, headers: {} }, NOW);
-      await store().deliveries.abandon(scope, "key");
+      await store().deliveries.finish(scope, "key", "owner", { status: 200, headers: {} }, NOW);
+      await store().deliveries.abandon(scope, "key", "owner");
       expect((await begin(scope)).begun).to.equal(false);
+    });
+
+    it("that were taken over are neither finished nor forgotten by whoever had them before", async () => {
+      const scope = id();
+      const response = { status: 200, headers: {}, body: "AA==" };
+      await begin(scope, NOW, { owner: "a", leaseUntil: NOW + 10 });
+      await begin(scope, NOW + 10, { owner: "b" });
+      const { deliveries } = store();
+      await deliveries.abandon(scope, "key", "a");
+      expect((await rejection(deliveries.finish(scope, "key", "a", response, NOW))).code).to.equal("store-conflict");
+      expect(await deliveries.get(scope, "key")).to.include({ owner: "b", state: "working" });
+      // At once, and late.
+      const [late] = await Promise.all([
+        rejection(deliveries.finish(scope, "key", "a", { status: 418, headers: {} }, NOW)),
+        deliveries.finish(scope, "key", "b", response, NOW),
+      ]);
+      expect(late.code).to.equal("store-conflict");
+      expect((await rejection(deliveries.finish(scope, "key", "a", response, NOW))).code).to.equal("store-conflict");
+      await deliveries.finish(scope, "key", "b", response, NOW);
+      expect((await deliveries.get(scope, "key"))?.response).to.deep.equal(response);
+    });
+
+    it("of dead processes are deleted once nobody has taken them over for as long as responses are kept", async () => {
+      const [dead, alive] = [id(), id()];
+      await begin(dead, NOW, { leaseUntil: NOW + 1_000 });
+      await begin(alive, NOW, { leaseUntil: NOW + 50_000 });
+      await store().deliveries.sweep(NOW + 1_000, NOW + 11_000);
+      expect((await store().deliveries.get(dead, "key"))?.state).to.equal("working");
+      await store().deliveries.sweep(NOW + 1_001, NOW + 11_001);
+      expect(await store().deliveries.get(dead, "key")).to.equal(undefined);
+      // However little is kept, nobody at work loses what is theirs.
+      await store().deliveries.sweep(NOW + 99_000, NOW + 11_002);
+      expect((await store().deliveries.get(alive, "key"))?.state).to.equal("working");
+      expect((await begin(dead)).begun).to.equal(true);
     });
 
     it("that were done long ago are deleted by a sweep; those at work are not", async () => {
       const [old, recent, working] = [id(), id(), id()];
       for (const scope of [old, recent, working]) await begin(scope, NOW, { leaseUntil: NOW });
-      await store().deliveries.finish(old, "key", { status: 200, headers: {} }, 1_000);
-      await store().deliveries.finish(recent, "key", { status: 200, headers: {} }, 2_000);
+      await store().deliveries.finish(old, "key", "owner", { status: 200, headers: {} }, 1_000);
+      await store().deliveries.finish(recent, "key", "owner", { status: 200, headers: {} }, 2_000);
       expect((await store().deliveries.sweep(2_000, NOW + 1)).deleted).to.equal(1);
       const kept = await Promise.all([old, recent, working].map((scope) => store().deliveries.get(scope, "key")));
       expect(kept.map((delivery) => delivery?.state)).to.deep.equal([undefined, "done", "working"]);

@@ -135,11 +135,32 @@ export function reservationContract(store: () => Store): void {
       await reserve(channelId, "lapsed", 4n);
     });
 
+    it("of what was paid for stay to be taken over until responses are forgotten, then they go", async () => {
+      await store().deliveries.sweep(0, NOW + 1_000_000);
+      const channelId = await funded(10n);
+      await reserve(channelId, "paid", 3n, { cost: 2n });
+      expect((await store().deliveries.sweep(NOW + 1_000, NOW + 5_000)).released).to.equal(1);
+      expect(await store().deliveries.get(channelId, "paid")).to.include({ debited: 2n, reserved: 0n });
+      expect((await store().deliveries.sweep(NOW + 1_001, NOW + 5_001)).deleted >= 1).to.equal(true);
+      expect(await store().deliveries.get(channelId, "paid")).to.equal(undefined);
+      expect(await holdings(store(), channelId)).to.deep.equal([10n, 2n, 0n]);
+    });
+
+    it("of a delivery that was taken over are not given back by whoever had it before", async () => {
+      const channelId = await funded(10n);
+      await reserve(channelId, "work", 7n);
+      await store().deliveries.begin(newDelivery(channelId, "work", { owner: "next" }), NOW + 1_000);
+      await store().deliveries.abandon(channelId, "work", "owner");
+      expect(await holdings(store(), channelId)).to.deep.equal([10n, 0n, 7n]);
+      await store().deliveries.abandon(channelId, "work", "next");
+      expect(await holdings(store(), channelId)).to.deep.equal([10n, 0n, 0n]);
+    });
+
     it("that a finished delivery left are given back by a sweep", async () => {
       await store().deliveries.sweep(0, NOW + 1_000_000);
       const channelId = await funded(10n);
       await reserve(channelId, "done", 4n);
-      await store().deliveries.finish(channelId, "done", { status: 200, headers: {} }, NOW);
+      await store().deliveries.finish(channelId, "done", "owner", { status: 200, headers: {} }, NOW);
       expect(await store().deliveries.sweep(NOW, NOW)).to.deep.equal({ deleted: 0, released: 1 });
       expect(await holdings(store(), channelId)).to.deep.equal([10n, 0n, 0n]);
       expect((await store().deliveries.get(channelId, "done"))?.state).to.equal("done");
@@ -148,8 +169,8 @@ export function reservationContract(store: () => Store): void {
     it("of an abandoned delivery are credit again", async () => {
       const channelId = await funded(10n);
       await reserve(channelId, "work", 7n);
-      await store().deliveries.abandon(channelId, "work");
-      await store().deliveries.abandon(channelId, "work");
+      await store().deliveries.abandon(channelId, "work", "owner");
+      await store().deliveries.abandon(channelId, "work", "owner");
       expect(await holdings(store(), channelId)).to.deep.equal([10n, 0n, 0n]);
       await reserve(channelId, "work", 10n);
     });
@@ -203,7 +224,7 @@ export function reservationContract(store: () => Store): void {
 
     it("of a finished delivery keep its response", async () => {
       const channelId = await paid("done");
-      await store().deliveries.finish(channelId, "done", { status: 500, headers: {} }, NOW);
+      await store().deliveries.finish(channelId, "done", "owner", { status: 500, headers: {} }, NOW);
       await store().channels.refund(channelId, "done", 6n, NOW);
       expect(await holdings(store(), channelId)).to.deep.equal([10n, 0n, 0n]);
       expect(await store().deliveries.get(channelId, "done")).to.deep.include({

@@ -354,7 +354,7 @@ export function spendContract(store: () => Store): void {
     it("that continue nothing, or what is done, are refused alone, and move nothing", async () => {
       const channelId = await open(store());
       await pay(channelId, 100n, 10n, { delivery: newDelivery(channelId, "done") });
-      await store().deliveries.finish(channelId, "done", { status: 200, headers: {} }, NOW);
+      await store().deliveries.finish(channelId, "done", "owner", { status: 200, headers: {} }, NOW);
       const alone = await rejection(spend(channelId, { cost: 1n, continues: "done" }));
       expect(alone.code).to.equal("store-conflict");
       const [missing, done, good] = await Promise.all([

@@ -52,7 +52,8 @@ export const STORY: readonly Chapter[] = [
   },
   {
     name: "a response",
-    tell: (store) => store.deliveries.finish(channelId, "first", { status: 200, headers: {}, body: "AA==" }, NOW),
+    tell: (store) =>
+      store.deliveries.finish(channelId, "first", "owner", { status: 200, headers: {}, body: "AA==" }, NOW),
     happened: (_, deliveries) => deliveries.get("first")?.response?.body === "AA==",
   },
   {

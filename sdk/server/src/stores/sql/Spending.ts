@@ -7,6 +7,7 @@ import * as arrays from "./arrays.js";
 import { Batcher } from "./Batcher.js";
 import { type Account, coalesce, type Movement } from "./coalesce.js";
 import { isUndone, type Session, type Statement } from "./Database.js";
+import type { LeaseClock } from "./LeaseClock.js";
 import * as rows from "./rows.js";
 import { type Moved, SPEND, spendParameters } from "./spendStatement.js";
 
@@ -40,13 +41,15 @@ interface Group {
 
 export class Spending {
   readonly #access: Access;
+  readonly #leases: LeaseClock;
   readonly #moved: (channelId: string) => void;
   readonly #accounts = new Accounts();
   readonly #batcher = new Batcher<Spend, SpendResult>((spends) => this.#run(spends), BATCH);
 
   /** @param moved is told of channels whose money moved, after COMMIT. */
-  constructor(access: Access, moved: (channelId: string) => void) {
+  constructor(access: Access, leases: LeaseClock, moved: (channelId: string) => void) {
     this.#access = access;
+    this.#leases = leases;
     this.#moved = moved;
   }
 
@@ -167,7 +170,7 @@ export class Spending {
   /** The channels of which everything held that was assumed. */
   async #send(session: Pick<Session, "query">, moved: readonly Moved[]): Promise<ReadonlySet<string>> {
     if (moved.length === 0) return new Set();
-    const held = await session.query(SPEND, spendParameters(moved));
+    const held = await session.query(SPEND, spendParameters(moved, this.#leases));
     return new Set(held.map(([channelId]) => channelId as string));
   }
 

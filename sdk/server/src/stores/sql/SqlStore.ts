@@ -6,6 +6,7 @@ import { SqlChannels } from "./channels.js";
 import { SqlCharges } from "./charges.js";
 import type { Database } from "./Database.js";
 import { SqlDeliveries } from "./deliveries.js";
+import type { LeaseClock } from "./LeaseClock.js";
 import { checkDurable, migrate } from "./migrate.js";
 import { CHANNELS } from "./notifications.js";
 
@@ -22,17 +23,18 @@ export class SqlStore implements Store {
   #listening: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(database: Database, durable: boolean) {
+  /** @param leases whose time counts for leases; `caller` is for tests. */
+  constructor(database: Database, durable: boolean, leases: LeaseClock = "database") {
     this.kind = database.kind;
     this.durable = durable;
     this.#database = database;
     const access = new Access(database);
     this.#access = access;
-    const channels = new SqlChannels(access, this.#watchers, () => this.#listen());
-    const deliveries = new SqlDeliveries(access, (channelId) => channels.changed(channelId));
+    const channels = new SqlChannels(access, this.#watchers, leases, () => this.#listen());
+    const deliveries = new SqlDeliveries(access, leases, (channelId) => channels.changed(channelId));
     this.channels = channels;
     this.deliveries = deliveries;
-    this.charges = new SqlCharges(access);
+    this.charges = new SqlCharges(access, leases);
     this.#idle = async () => {
       await channels.idle();
       await deliveries.idle();

@@ -6,6 +6,7 @@ import type { Balance, ChannelState, ChannelStore, NewChannel, Spend, SpendResul
 import type { Watchers } from "../Watchers.js";
 import type { Access } from "./Access.js";
 import type { Session, Statement } from "./Database.js";
+import { clock, type LeaseClock, timeFor } from "./LeaseClock.js";
 import { CHANNELS } from "./notifications.js";
 import * as rows from "./rows.js";
 import { Settling } from "./Settling.js";
@@ -44,10 +45,10 @@ const LIST: Statement = {
 /** {rules.isDue} in SQL; the contract tests hold both to the same cases. */
 const LEASE: Statement = {
   name: "mppsol_channel_lease",
-  text: `UPDATE mppsol_channels c SET lease_owner = $1::text, lease_until = $3::bigint + $4::bigint
+  text: `UPDATE mppsol_channels c SET lease_owner = $1::text, lease_until = ${clock("$7")} + $4::bigint
     FROM (
       SELECT channel_id FROM mppsol_channels
-      WHERE status <> 'closed' AND (lease_until IS NULL OR lease_until <= $3::bigint) AND (
+      WHERE status <> 'closed' AND (lease_until IS NULL OR lease_until <= ${clock("$7")}) AND (
         closure_started_at IS NOT NULL
         OR (status = 'closing' AND $3::bigint - closing_since > $6::bigint)
         OR (status = 'open' AND reserved = 0 AND $3::bigint - last_activity_at >= idle_timeout_seconds * 1000)
@@ -87,16 +88,18 @@ const WATCH_MS = 60_000;
 export class SqlChannels implements ChannelStore {
   readonly #access: Access;
   readonly #watchers: Watchers;
+  readonly #leases: LeaseClock;
   readonly #listen: () => Promise<void>;
   readonly #spending: Spending;
   readonly #settling: Settling;
 
   /** @param listen resolves once notifications of other processes reach `watchers`. */
-  constructor(access: Access, watchers: Watchers, listen: () => Promise<void>) {
+  constructor(access: Access, watchers: Watchers, leases: LeaseClock, listen: () => Promise<void>) {
     this.#access = access;
     this.#watchers = watchers;
+    this.#leases = leases;
     this.#listen = listen;
-    this.#spending = new Spending(access, (channelId) => watchers.wake(channelId));
+    this.#spending = new Spending(access, leases, (channelId) => watchers.wake(channelId));
     this.#settling = new Settling(access, (channelId) => this.changed(channelId));
   }
 
@@ -237,6 +240,7 @@ export class SqlChannels implements ChannelStore {
       ...[limit, now, leaseMs].map(String),
       rows.text(threshold),
       String(stuckMs),
+      timeFor(this.#leases, now),
     ]);
     const channels = leased.map((row) => rows.channel(row).channel);
     return channels.sort((a, b) => (a.channelId < b.channelId ? -1 : 1));

@@ -5,6 +5,7 @@ import type { Charge, ChargeState, ChargeStore, ClaimResult, NewCharge } from ".
 import type { Access } from "./Access.js";
 import * as arrays from "./arrays.js";
 import { type Statement, sqlState } from "./Database.js";
+import { clock, type LeaseClock, timeFor } from "./LeaseClock.js";
 import * as rows from "./rows.js";
 
 const LIVE = "state NOT IN ('rejected', 'expired')";
@@ -46,11 +47,11 @@ const BY_CHALLENGE: Statement = {
 
 const LEASE: Statement = {
   name: "mppsol_charge_lease",
-  text: `UPDATE mppsol_charges c SET lease_owner = $1::text, lease_until = $3::bigint + $4::bigint
+  text: `UPDATE mppsol_charges c SET lease_owner = $1::text, lease_until = ${clock("$3")} + $4::bigint
     FROM (
       SELECT key FROM mppsol_charges
       WHERE purpose IS NULL AND state IN ('signed', 'sent', 'unknown')
-        AND (lease_until IS NULL OR lease_until <= $3::bigint)
+        AND (lease_until IS NULL OR lease_until <= ${clock("$3")})
       ORDER BY created_at, key LIMIT $2::bigint FOR UPDATE SKIP LOCKED
     ) due
     WHERE c.key = due.key RETURNING ${rows.columns(rows.CHARGE_COLUMNS, "c")}`,
@@ -58,9 +59,11 @@ const LEASE: Statement = {
 
 export class SqlCharges implements ChargeStore {
   readonly #access: Access;
+  readonly #leases: LeaseClock;
 
-  constructor(access: Access) {
+  constructor(access: Access, leases: LeaseClock) {
     this.#access = access;
+    this.#leases = leases;
   }
 
   async claim(charge: NewCharge, now: number): Promise<ClaimResult> {
@@ -133,7 +136,7 @@ export class SqlCharges implements ChargeStore {
 
   async lease(owner: string, limit: number, now: number, leaseMs: number): Promise<Charge[]> {
     this.#access.checkOpen();
-    const leased = await this.#access.query(LEASE, [owner, ...[limit, now, leaseMs].map(String)]);
+    const leased = await this.#access.query(LEASE, [owner, String(limit), timeFor(this.#leases, now), String(leaseMs)]);
     const charges = leased.map(rows.charge);
     return charges.sort((a, b) => a.createdAt - b.createdAt || (a.key < b.key ? -1 : 1));
   }

@@ -21,6 +21,8 @@ export interface Movement {
   readonly lastActivityAt: number;
   /** Deliveries to be inserted, by key. */
   readonly begun: ReadonlyMap<string, Delivery>;
+  /** When each of them began, by key, in unix milliseconds of the caller. */
+  readonly begunAt: ReadonlyMap<string, number>;
   /** What is to be added to `debited` of others, by key. They must be at work. */
   readonly continued: ReadonlyMap<string, bigint>;
   /** Keys that were taken for new. */
@@ -39,6 +41,7 @@ export function coalesce(account: Account, spends: readonly Spend[], known?: Rea
   let moves = false;
   let lastActivityAt = 0;
   const begun = new Map<string, Delivery>();
+  const begunAt = new Map<string, number>();
   const continued = new Map<string, bigint>();
   const fresh = new Set<string>();
 
@@ -67,7 +70,10 @@ export function coalesce(account: Account, spends: readonly Spend[], known?: Rea
     moves = true;
     if (spend.now > lastActivityAt) lastActivityAt = spend.now;
     const left = rules.deliveryOf(spend);
-    if (left !== undefined) begun.set(left.key, left);
+    if (left !== undefined) {
+      begun.set(left.key, left);
+      begunAt.set(left.key, spend.now);
+    }
     if (continues !== undefined) {
       const own = begun.get(continues);
       if (own !== undefined) begun.set(continues, { ...own, debited: own.debited + cost });
@@ -85,6 +91,7 @@ export function coalesce(account: Account, spends: readonly Spend[], known?: Rea
     voucher,
     lastActivityAt,
     begun,
+    begunAt,
     continued,
     fresh,
   };

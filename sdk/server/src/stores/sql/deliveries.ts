@@ -1,11 +1,12 @@
 // Deliveries in an SQL table.
 import * as checks from "../checks.js";
-import { StoreConflictError, StoreError } from "../errors.js";
+import { NOT_THEIRS, StoreConflictError, StoreError } from "../errors.js";
 import type { BeginResult, Delivery, DeliveryStore, NewDelivery, StoredResponse } from "../Store.js";
 import type { Access } from "./Access.js";
 import * as arrays from "./arrays.js";
 import { Batcher } from "./Batcher.js";
 import type { Statement } from "./Database.js";
+import { clock, type LeaseClock, timeFor } from "./LeaseClock.js";
 import * as rows from "./rows.js";
 
 /** Responses can be large: fewer of them a commit. */
@@ -14,9 +15,9 @@ const BATCH = 100;
 const BEGIN: Statement = {
   name: "mppsol_delivery_begin",
   text: `INSERT INTO mppsol_deliveries AS d (scope, key, digest, owner, lease_until, state, debited, reserved)
-    VALUES ($1::text, $2::text, $3::text, $4::text, $5::bigint, 'working', 0, 0)
+    VALUES ($1::text, $2::text, $3::text, $4::text, ${clock("$6")} + $5::bigint, 'working', 0, 0)
     ON CONFLICT (scope, key) DO UPDATE SET owner = excluded.owner, lease_until = excluded.lease_until
-    WHERE d.state = 'working' AND d.lease_until <= $6::bigint AND d.digest = excluded.digest
+    WHERE d.state = 'working' AND d.lease_until <= ${clock("$6")} AND d.digest = excluded.digest
     RETURNING ${rows.DELIVERY_OF_D}`,
 };
 
@@ -27,35 +28,37 @@ const GET: Statement = {
 
 const RENEW: Statement = {
   name: "mppsol_delivery_renew",
-  text: `UPDATE mppsol_deliveries SET lease_until = $4::bigint
+  text: `UPDATE mppsol_deliveries SET lease_until = ${clock("$5")} + $4::bigint
     WHERE scope = $1::text AND key = $2::text AND owner = $3::text AND state = 'working' RETURNING scope`,
 };
 
-/** Which of them exist; those that are at work are done from then on. */
+/** Which of them exist, and are their owner's; those that are at work are done from then on. */
 const FINISH: Statement = {
   name: "mppsol_delivery_finish",
   text: `
 WITH input AS MATERIALIZED (
-  SELECT DISTINCT ON (i.scope COLLATE "C", i.key COLLATE "C") *
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[]) WITH ORDINALITY AS i (scope, key, response, now, place)
-  ORDER BY i.scope COLLATE "C", i.key COLLATE "C", place
+  SELECT DISTINCT ON (i.scope COLLATE "C", i.key COLLATE "C", i.owner COLLATE "C") *
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+    WITH ORDINALITY AS i (scope, key, owner, response, now, place)
+  ORDER BY i.scope COLLATE "C", i.key COLLATE "C", i.owner COLLATE "C", place
 ), found AS MATERIALIZED (
-  SELECT d.scope, d.key, d.state, i.response, i.now
-  FROM input i JOIN mppsol_deliveries d ON d.scope = i.scope AND d.key = i.key
+  SELECT d.scope, d.key, d.owner, d.state, i.response, i.now
+  FROM input i JOIN mppsol_deliveries d ON d.scope = i.scope AND d.key = i.key AND d.owner = i.owner
   ORDER BY d.scope, d.key
   FOR UPDATE OF d
 ), finished AS (
   UPDATE mppsol_deliveries d SET state = 'done', response = f.response::json, done_at = f.now
   FROM found f WHERE d.scope = f.scope AND d.key = f.key AND f.state = 'working'
 )
-SELECT scope, key FROM found`,
+SELECT scope, key, owner FROM found`,
 };
 
 /** Forgets one that is at work and holds nothing of a channel. */
 const FORGET: Statement = {
   name: "mppsol_delivery_forget",
   text: `DELETE FROM mppsol_deliveries
-    WHERE scope = $1::text AND key = $2::text AND state = 'working' AND reserved = 0 RETURNING scope`,
+    WHERE scope = $1::text AND key = $2::text AND owner = $3::text AND state = 'working' AND reserved = 0
+    RETURNING scope`,
 };
 
 const LOCK_CHANNEL: Statement = {
@@ -68,7 +71,8 @@ const ABANDON: Statement = {
   name: "mppsol_delivery_abandon",
   text: `
 WITH gone AS (
-  DELETE FROM mppsol_deliveries WHERE scope = $1::text AND key = $2::text AND state = 'working'
+  DELETE FROM mppsol_deliveries
+  WHERE scope = $1::text AND key = $2::text AND owner = $3::text AND state = 'working'
   RETURNING scope, reserved
 )
 UPDATE mppsol_channels c SET reserved = c.reserved - g.reserved, version = c.version + 1
@@ -80,7 +84,14 @@ const DELETE_DONE: Statement = {
   text: `DELETE FROM mppsol_deliveries WHERE state = 'done' AND done_at < $1::bigint AND reserved = 0 RETURNING scope`,
 };
 
-const LAPSED = "d.reserved > 0 AND (d.state = 'done' OR d.lease_until <= $1::bigint)";
+/** Nobody has asked for them for so long that nobody will: `$2` milliseconds. */
+const DELETE_DEAD: Statement = {
+  name: "mppsol_delivery_delete_dead",
+  text: `DELETE FROM mppsol_deliveries
+    WHERE state = 'working' AND reserved = 0 AND lease_until < ${clock("$1")} - $2::bigint RETURNING scope`,
+};
+
+const LAPSED = `d.reserved > 0 AND (d.state = 'done' OR d.lease_until <= ${clock("$1")})`;
 
 const LOCK_LAPSED: Statement = {
   name: "mppsol_delivery_lock_lapsed",
@@ -116,18 +127,21 @@ SELECT scope FROM lapsed`,
 interface Finish {
   readonly scope: string;
   readonly key: string;
+  readonly owner: string;
   readonly response: string;
   readonly now: number;
 }
 
 export class SqlDeliveries implements DeliveryStore {
   readonly #access: Access;
+  readonly #leases: LeaseClock;
   readonly #changed: (channelId: string) => void;
   readonly #finishing = new Batcher<Finish, void>((batch) => this.#finish(batch), BATCH);
 
   /** @param changed is told of channels that got credit back. */
-  constructor(access: Access, changed: (channelId: string) => void) {
+  constructor(access: Access, leases: LeaseClock, changed: (channelId: string) => void) {
     this.#access = access;
+    this.#leases = leases;
     this.#changed = changed;
   }
 
@@ -140,8 +154,9 @@ export class SqlDeliveries implements DeliveryStore {
     checks.delivery(delivery);
     checks.time(now, "now");
     const { scope, key, digest, owner, leaseUntil } = delivery;
+    const lease = [String(leaseUntil - now), timeFor(this.#leases, now)];
     for (let attempt = 0; attempt < 10; attempt++) {
-      const [begun] = await this.#access.query(BEGIN, [scope, key, digest, owner, String(leaseUntil), String(now)]);
+      const [begun] = await this.#access.query(BEGIN, [scope, key, digest, owner, ...lease]);
       if (begun !== undefined) return { begun: true, delivery: rows.delivery(begun) };
       const known = await this.get(scope, key);
       // It can have been abandoned in between: then it can begin now.
@@ -156,40 +171,43 @@ export class SqlDeliveries implements DeliveryStore {
     return row && rows.delivery(row);
   }
 
-  async renew(scope: string, key: string, owner: string, leaseUntil: number): Promise<boolean> {
+  async renew(scope: string, key: string, owner: string, leaseUntil: number, now: number): Promise<boolean> {
     this.#access.checkOpen();
     checks.time(leaseUntil, "leaseUntil");
-    return (await this.#access.query(RENEW, [scope, key, owner, String(leaseUntil)])).length > 0;
+    checks.time(now, "now");
+    const lease = [String(leaseUntil - now), timeFor(this.#leases, now)];
+    return (await this.#access.query(RENEW, [scope, key, owner, ...lease])).length > 0;
   }
 
-  async finish(scope: string, key: string, response: StoredResponse, now: number): Promise<void> {
+  async finish(scope: string, key: string, owner: string, response: StoredResponse, now: number): Promise<void> {
     this.#access.checkOpen();
     checks.response(response);
     checks.time(now, "now");
     const { status, headers, body } = response;
     const json = JSON.stringify({ status, headers, ...(body === undefined ? {} : { body }) });
-    return this.#finishing.add({ scope, key, response: json, now });
+    return this.#finishing.add({ scope, key, owner, response: json, now });
   }
 
   async #finish(batch: readonly Finish[]): Promise<(undefined | Error)[]> {
     const found = await this.#access.query(FINISH, [
       arrays.texts(batch.map(({ scope }) => scope)),
       arrays.texts(batch.map(({ key }) => key)),
+      arrays.texts(batch.map(({ owner }) => owner)),
       arrays.texts(batch.map(({ response }) => response)),
       arrays.plain(batch.map(({ now }) => now)),
     ]);
-    const there = new Set(found.map(([scope, key]) => `${scope} ${key}`));
-    return batch.map(({ scope, key }) =>
-      there.has(`${scope} ${key}`) ? undefined : new StoreConflictError("there is no such delivery"),
+    const there = new Set(found.map((row) => row.join(" ")));
+    return batch.map(({ scope, key, owner }) =>
+      there.has([scope, key, owner].join(" ")) ? undefined : new StoreConflictError(NOT_THEIRS),
     );
   }
 
-  async abandon(scope: string, key: string): Promise<void> {
+  async abandon(scope: string, key: string, owner: string): Promise<void> {
     this.#access.checkOpen();
-    if ((await this.#access.query(FORGET, [scope, key])).length > 0) return;
+    if ((await this.#access.query(FORGET, [scope, key, owner])).length > 0) return;
     await this.#access.transaction(async (session) => {
       await session.query(LOCK_CHANNEL, [scope]);
-      await session.query(ABANDON, [scope, key]);
+      await session.query(ABANDON, [scope, key, owner]);
     });
     this.#changed(scope);
   }
@@ -198,15 +216,17 @@ export class SqlDeliveries implements DeliveryStore {
     this.#access.checkOpen();
     checks.time(before, "before");
     checks.time(now, "now");
+    const time = timeFor(this.#leases, now);
     const released = await this.#access.transaction(async (session) => {
-      const locked = await session.query(LOCK_LAPSED, [String(now)]);
+      const locked = await session.query(LOCK_LAPSED, [time]);
       const scopes = locked.map(([channelId]) => channelId as string);
-      const lapsed = await session.query(RELEASE_LAPSED, [String(now), arrays.texts(scopes)]);
+      const lapsed = await session.query(RELEASE_LAPSED, [time, arrays.texts(scopes)]);
       return lapsed.map(([scope]) => scope as string);
     });
     for (const scope of released) this.#changed(scope);
-    const deleted = await this.#access.query(DELETE_DONE, [String(before)]);
+    const done = await this.#access.query(DELETE_DONE, [String(before)]);
+    const dead = await this.#access.query(DELETE_DEAD, [time, String(Math.max(0, now - before))]);
     await this.#access.maintain();
-    return { deleted: deleted.length, released: released.length };
+    return { deleted: done.length + dead.length, released: released.length };
   }
 }

@@ -130,4 +130,9 @@ CREATE INDEX mppsol_charges_undecided ON mppsol_charges (created_at, key)
   WHERE purpose IS NULL AND state IN ('signed', 'sent', 'unknown');
 `,
   },
+  {
+    version: 2,
+    name: "deliveries at work, to sweep those of dead processes",
+    sql: "CREATE INDEX mppsol_deliveries_working ON mppsol_deliveries (lease_until) WHERE state = 'working';",
+  },
 ];

@@ -2,6 +2,7 @@
 import * as arrays from "./arrays.js";
 import type { Account, Movement } from "./coalesce.js";
 import type { Parameter, Statement } from "./Database.js";
+import { clock, type LeaseClock } from "./LeaseClock.js";
 import { CHANNELS } from "./notifications.js";
 
 export interface Moved {
@@ -30,8 +31,9 @@ WITH input AS MATERIALIZED (
           last_activity_at)
 ), keys AS MATERIALIZED (
   SELECT * FROM unnest(
-    $11::text[], $12::text[], $13::boolean[], $14::text[], $15::text[], $16::bigint[], $17::numeric[], $18::numeric[]
-  ) AS k (scope, key, begins, digest, owner, lease_until, debited, reserved)
+    $11::text[], $12::text[], $13::boolean[], $14::text[], $15::text[], $16::bigint[], $17::numeric[], $18::numeric[],
+    $22::bigint[]
+  ) AS k (scope, key, begins, digest, owner, lease_ms, debited, reserved, now)
 ), more AS MATERIALIZED (
   SELECT m.scope COLLATE "C" AS scope, m.key COLLATE "C" AS key, m.debited
   FROM unnest($19::text[], $20::text[], $21::numeric[]) AS m (scope, key, debited)
@@ -72,7 +74,7 @@ WITH input AS MATERIALIZED (
   RETURNING c.channel_id, CASE WHEN c.watched_until > now() THEN pg_notify('${CHANNELS}', c.channel_id) END
 ), begun AS (
   INSERT INTO mppsol_deliveries (scope, key, digest, owner, lease_until, state, debited, reserved)
-  SELECT k.scope, k.key, k.digest, k.owner, k.lease_until, 'working', k.debited, k.reserved
+  SELECT k.scope, k.key, k.digest, k.owner, ${clock("k.now")} + k.lease_ms, 'working', k.debited, k.reserved
   FROM keys k
   WHERE k.begins AND (k.scope IN (SELECT channel_id FROM moved)) IS TRUE
 ), continued AS (
@@ -88,9 +90,13 @@ WHERE NOT i.moves AND i.channel_id NOT IN (SELECT scope FROM replayed)`,
 };
 
 /** The parameters of `SPEND`. */
-export function spendParameters(moved: readonly Moved[]): Parameter[] {
+export function spendParameters(moved: readonly Moved[], leases: LeaseClock): Parameter[] {
   const keys = moved.flatMap(({ channelId, movement }) =>
-    [...movement.fresh].map((key) => ({ channelId, key, begun: movement.begun.get(key) })),
+    [...movement.fresh].map((key) => {
+      const [begun, now] = [movement.begun.get(key), movement.begunAt.get(key)];
+      const leaseMs = begun === undefined || now === undefined ? null : begun.leaseUntil - now;
+      return { channelId, key, begun, leaseMs, now: leases === "caller" ? (now ?? null) : null };
+    }),
   );
   const more = moved.flatMap(({ channelId, movement }) =>
     [...movement.continued].map(([key, debited]) => ({ channelId, key, debited })),
@@ -111,11 +117,12 @@ export function spendParameters(moved: readonly Moved[]): Parameter[] {
     arrays.plain(keys.map(({ begun }) => begun !== undefined)),
     arrays.texts(keys.map(({ begun }) => begun?.digest ?? null)),
     arrays.texts(keys.map(({ begun }) => begun?.owner ?? null)),
-    arrays.plain(keys.map(({ begun }) => begun?.leaseUntil ?? null)),
+    arrays.plain(keys.map(({ leaseMs }) => leaseMs)),
     arrays.plain(keys.map(({ begun }) => begun?.debited ?? null)),
     arrays.plain(keys.map(({ begun }) => begun?.reserved ?? null)),
     arrays.texts(more.map(({ channelId }) => channelId)),
     arrays.texts(more.map(({ key }) => key)),
     arrays.plain(more.map(({ debited }) => debited)),
+    arrays.plain(keys.map(({ now }) => now)),
   ];
 }
