@@ -21,9 +21,8 @@ const payments = createPayments({
   feePayer: sponsor,
   closer: seller,
 });
-await payments.ready();
-
 const [report, quote] = [payments.charge("0.05"), payments.session("0.0001")];
+await payments.ready();
 const discovery = payments.discovery({
   title: "Shop",
   version: "1.0.0",

@@ -19,7 +19,8 @@ import { World } from "./support/world.js";
 
 describe("the agent and the server", () => {
   let world: World;
-  let payments: Payments | undefined;
+  /** Of this test. */
+  const sellers: Payments[] = [];
   let server: Server | undefined;
   /** What ran, by path. */
   const runs: string[] = [];
@@ -41,12 +42,11 @@ describe("the agent and the server", () => {
     server?.closeAllConnections();
     server?.close();
     server = undefined;
-    await payments?.close();
-    payments = undefined;
+    for (const payments of sellers.splice(0)) await payments.close();
   });
 
   function seller(more: Partial<PaymentsOptions> = {}): Payments {
-    payments = createPayments({
+    const payments = createPayments({
       recipient: world.seller.publicKey,
       network: "localnet",
       rpc: world.net.url,
@@ -54,6 +54,7 @@ describe("the agent and the server", () => {
       secret: "a secret of the tests, 32 bytes or more",
       ...more,
     });
+    sellers.push(payments);
     return payments;
   }
 
@@ -280,6 +281,7 @@ describe("the agent and the server", () => {
     await payer.close();
     expect(before - (await chain.tokens(chain.buyer.publicKey))).to.equal(3_000n);
     expect(await chain.tokens(chain.seller.publicKey)).to.equal(3_000n);
-    await Promise.all([client.close(), sold.close(), chain.close()]);
+    await Promise.all([client.close(), sold.close()]);
+    await chain.close();
   });
 });

@@ -59,8 +59,10 @@ export class Readiness {
   #attempt(delayMs: number): void {
     this.#timer = setTimeout(() => {
       this.ready().catch((error: unknown) => {
+        // What fails after the end is nobody's any more.
+        if (this.#isStopped) return;
         this.#onError(error);
-        if (!this.#isStopped) this.#attempt(this.#retryMs);
+        this.#attempt(this.#retryMs);
       });
     }, delayMs);
     this.#timer.unref();

@@ -7,7 +7,7 @@ import { expect } from "chai";
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { streamSSE } from "hono/streaming";
-import { type PaidEnv, paid } from "../../../sdk/server/src/adapters/hono.ts";
+import { type PaidEnv, paid, unpaid } from "../../../sdk/server/src/adapters/hono.ts";
 import { credential } from "../http/fakes.ts";
 import { type App, challengesIn, exchange, pay, scenarios, type World, world } from "./scenarios.ts";
 
@@ -27,7 +27,10 @@ async function listen(app: Hono<PaidEnv>): Promise<App> {
 
 const start = (made: World) => {
   const app = new Hono<PaidEnv>();
-  app.get("/free", (c) => c.text("free"));
+  app.get(
+    "/free",
+    unpaid(() => new Response("free")),
+  );
   app.get("/joke", paid(made.joke), (c) => {
     made.runs.push(c.req.path);
     return c.text("a joke");

@@ -254,6 +254,33 @@ describe("payments by charge, on a chain", () => {
     expect((await guard(sunny)(get())).status).to.equal(500);
   });
 
+  it("are not ready while somebody whom a charge pays has no account for its token, and say who and how to make it", async () => {
+    const { payments, seller } = sell();
+    const shareholder = town.person({});
+    const splits = [{ recipient: shareholder.publicKey.toBase58(), amount: 1n }];
+    payments.charge({ price: PRICE, splits });
+    const problem = () =>
+      payments.ready().then(
+        () => undefined,
+        (error: ConfigError) => [error.option, error.message],
+      );
+    for (const person of [seller, shareholder]) {
+      const [option, message] = (await problem()) ?? [];
+      expect(option).to.equal("recipient");
+      expect(message).to.contain(person.publicKey.toBase58()).and.contain(`spl-token create-account ${USDC_MINT}`);
+      await town.openAccount(person.publicKey);
+    }
+    expect(await problem()).to.equal(undefined);
+  });
+
+  it("are ready when payers make the account, or nobody needs one", async () => {
+    const { payments } = await usdcSeller();
+    const recipient = town.person({}).publicKey.toBase58();
+    payments.charge({ price: PRICE, splits: [{ recipient, amount: 1n, ataCreationRequired: true }] });
+    payments.charge({ price: PRICE, currency: "sol", recipient });
+    await payments.ready();
+  });
+
   it("wait for a node that is away, and sell when it is back", async () => {
     const rpc = faulty(createRpc({ endpoint: town.net.url, backoffMs: 1 }));
     rpc.fault("genesisHash", down());

@@ -125,6 +125,24 @@ describe("readiness", () => {
     expect(task.started).to.equal(0);
   });
 
+  it("says nothing, and tries nothing, of a check that fails when it was stopped", async () => {
+    let fail: (error: Error) => void = () => undefined;
+    const errors: unknown[] = [];
+    let checks = 0;
+    const check = () =>
+      new Promise<void>((_, reject) => {
+        checks++;
+        fail = reject;
+      });
+    const readiness = new Readiness(check, (error) => errors.push(error), 1);
+    readiness.run(new Counted());
+    await until(() => checks === 1);
+    await readiness.stop();
+    fail(new Error("too late"));
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect([errors.length, checks]).to.deep.equal([0, 1]);
+  });
+
   it("keeps a way to pay from offering and from taking anything before", async () => {
     const charge = new FakeCharge();
     let refuse = true;

@@ -1,5 +1,5 @@
 // @mppsol/server/hono: paid routes in Hono, on any of its runtimes that has node:crypto.
-import type { Context, MiddlewareHandler } from "hono";
+import type { Context, Handler, MiddlewareHandler } from "hono";
 import type { Guard, HandlerContext } from "../http/guard.js";
 import type { Payment } from "../intent.js";
 
@@ -24,6 +24,11 @@ export function paid(guard: Guard): MiddlewareHandler<PaidEnv> {
     c.res = made;
     return undefined;
   };
+}
+
+/** Serves a fetch-style handler that is not paid for, as a discovery document. */
+export function unpaid(handler: (request: Request) => Response | Promise<Response>): Handler {
+  return (c) => handler(c.req.raw);
 }
 
 /** The body, when somebody before us has read it: Hono remembers it then. */
