@@ -254,7 +254,9 @@ describe("charge, when nodes fail", () => {
       expect(await shop.refusal(await paidBy(shop, payer))).to.equal("sponsorship-denied");
       expect(asked[0]).to.deep.equal({
         payer: payer.publicKey.toBase58(),
+        recipient: shop.recipient.toBase58(),
         lamports: 10_200n,
+        creations: [],
         challengeId: credential.challenge.id,
       });
     });

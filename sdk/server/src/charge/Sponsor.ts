@@ -2,6 +2,7 @@
 import { RefusedError } from "@mppsol/core";
 import type { Rpc } from "../chain/Rpc.js";
 import { signerAddress, type TransactionSigner } from "../chain/signer.js";
+import { memoryBook, RACED, type SponsorBook } from "./SponsorBook.js";
 
 export interface SponsorOptions {
   /** Keep it apart from the key that is paid and from any that signs vouchers. */
@@ -14,20 +15,51 @@ export interface SponsorOptions {
   readonly minimumBalance?: bigint;
   /**
    * Milliseconds within which the rent of one token account is paid once. Its owner can close it and keep the rent; then
-   * challenges leave the fee to the payer. Known to this process only. Default 24 hours.
+   * challenges leave the fee to the payer. Default 24 hours.
    */
   readonly rentWindowMs?: number;
-  /** Asked before each co-signature: rate limits and budgets go here. False: `sponsorship-denied`. */
-  readonly authorize?: (expense: Expense) => boolean | Promise<boolean>;
+  /**
+   * Asked before each co-signature: rate limits and budgets go here. False: `sponsorship-denied`, for good. What it throws
+   * that is no {RefusedError} leaves the payment as it is: it may be tried again. A function: yes, and how to take back
+   * what was counted when nothing is signed after all.
+   */
+  readonly authorize?: (expense: Expense) => Authorization | Promise<Authorization>;
+  /** What processes that sponsor with the same key agree on. Default: the memory of this process. */
+  readonly book?: SponsorBook;
+  /** Told once of what a payment that has arrived has really cost. */
+  readonly onPaid?: (paid: Paid) => void;
 }
+
+/** What the chain has taken from the sponsor for one payment, in lamports. */
+export interface Paid {
+  /** The charge's key. */
+  readonly charge: string;
+  /** Signatures and priority. */
+  readonly fee: bigint;
+  /** Of token accounts that were created. */
+  readonly rent: bigint;
+}
+
+export type Authorization = boolean | (() => void | Promise<void>);
 
 /** What a co-signature commits the sponsor to. */
 export interface Expense {
   /** Base58. */
   readonly payer: string;
+  readonly recipient: string;
   /** At most. */
   readonly lamports: bigint;
+  /** Token accounts that may be created, base58. */
+  readonly creations: readonly string[];
   readonly challengeId: string;
+}
+
+/** Lamports that are set aside for one charge. */
+export interface Commitment {
+  /** It has cost what it cost. */
+  readonly end: () => void;
+  /** Nothing was signed. */
+  readonly undo: () => Promise<void>;
 }
 
 const HIGHEST_PRIORITY = 20_000n;
@@ -43,15 +75,13 @@ export class Sponsor {
   readonly signer: TransactionSigner;
   readonly maxPriorityLamports: bigint;
   readonly maxLamports: bigint | undefined;
+  readonly book: SponsorBook;
+  readonly onPaid: (paid: Paid) => void;
   readonly #authorize: NonNullable<SponsorOptions["authorize"]>;
   readonly #minimum: bigint;
   readonly #rentWindowMs: number;
-  /** Token accounts that were created at our expense, and until when they are not again. */
-  readonly #created = new Map<string, number>();
   readonly #rpc: Rpc;
   readonly #now: () => number;
-  /** Lamports that co-signed transactions under way may cost. */
-  #committed = 0n;
   #believed: { readonly available: Promise<boolean>; readonly until: number } | undefined;
 
   /** @throws {RangeError} for a priority fee that no charge is worth. */
@@ -67,6 +97,8 @@ export class Sponsor {
     this.#minimum = options.minimumBalance ?? 5_000_000n;
     this.#rentWindowMs = options.rentWindowMs ?? 24 * 60 * 60 * 1000;
     this.#authorize = options.authorize ?? (() => true);
+    this.book = options.book ?? memoryBook();
+    this.onPaid = options.onPaid ?? (() => {});
     this.#rpc = rpc;
     this.#now = now;
   }
@@ -86,49 +118,71 @@ export class Sponsor {
   }
 
   /**
-   * Sets the lamports of one charge aside; returns what ends that.
+   * Sets the lamports of one charge aside.
    * @throws {RefusedError} `sponsor-exhausted` when they are not there (challenges leave the fee to the payer from now
-   * on), `sponsorship-denied`.
+   * on), `sponsorship-denied`; and what `authorize` throws.
    * @throws {RpcError}
    */
-  async commit(expense: Expense): Promise<() => void> {
-    if (!(await this.#authorize(expense))) throw new RefusedError("sponsorship-denied");
+  async commit(expense: Expense): Promise<Commitment> {
     const balance = await this.#rpc.balance(this.address);
-    if (balance < this.#committed + expense.lamports + RENT_EXEMPT) throw this.exhausted();
-    this.#committed += expense.lamports;
-    let open = true;
-    return () => {
-      if (open) this.#committed -= expense.lamports;
-      open = false;
-    };
+    const end = await this.book.hold(this.address, expense.lamports, balance - RENT_EXEMPT);
+    if (end === undefined) throw this.exhausted();
+    try {
+      const authorized = await this.#authorize(expense);
+      if (authorized === false) throw new RefusedError("sponsorship-denied");
+      return {
+        end,
+        async undo() {
+          end();
+          if (typeof authorized === "function") await authorized();
+        },
+      };
+    } catch (error) {
+      end();
+      throw error;
+    }
   }
 
-  /**
-   * Those of the token accounts that a transaction would create now, at the sponsor's expense.
-   * @throws {RefusedError} `sponsorship-denied` when that expense was paid before, not long ago.
-   * @throws {RpcError}
-   */
+  /** Those of the token accounts that a transaction would create now, at the sponsor's expense. Throws {RpcError}. */
   async missing(accounts: readonly string[]): Promise<string[]> {
     if (accounts.length === 0) return [];
     const found = await this.#rpc.accounts(accounts);
-    const missing = accounts.filter((_, at) => found[at] === undefined);
-    if (!(await this.pays(missing)))
-      throw new RefusedError("sponsorship-denied", "The rent of a token account was paid before, and taken.");
-    return missing;
+    return accounts.filter((_, at) => found[at] === undefined);
+  }
+
+  /**
+   * Puts a charge down as the one that is paid the rent of this account.
+   * @returns `undefined`, or who has it.
+   */
+  async claimRent(account: string, charge: string, instead?: string): Promise<string | undefined> {
+    const now = this.#now();
+    const until = now + this.#rentWindowMs;
+    const claim = { account, holder: charge, until, now, ...(instead === undefined ? {} : { instead }) };
+    const holder = await this.book.claimRent(claim);
+    return holder === charge ? undefined : holder;
+  }
+
+  /** Rent was paid for accounts of these: whichever was not this charge's to create was there when it was tried. */
+  async hasCreated(accounts: readonly string[], charge: string): Promise<void> {
+    const holders = await this.book.rentHolders(accounts, this.#now());
+    for (const [at, account] of accounts.entries()) {
+      const holder = holders[at];
+      if (holder !== charge) await this.claimRent(account, RACED, holder);
+    }
+  }
+
+  /** Whether the account's owner has closed it so that it was created once more at the sponsor's expense, lately. */
+  async isRaced(account: string): Promise<boolean> {
+    const [holder] = await this.book.rentHolders([account], this.#now());
+    return holder === RACED;
   }
 
   /** Whether the rent of these token accounts would be paid, as far as it had to be. Throws {RpcError}. */
   async pays(accounts: readonly string[]): Promise<boolean> {
-    const now = this.#now();
-    const lately = accounts.filter((account) => (this.#created.get(account) ?? 0) > now);
-    return lately.length === 0 || (await this.#rpc.accounts(lately)).every((found) => found !== undefined);
-  }
-
-  /** A transaction has landed that created these. */
-  hasCreated(accounts: readonly string[]): void {
-    const now = this.#now();
-    for (const [account, until] of this.#created) if (until <= now) this.#created.delete(account);
-    for (const account of accounts) this.#created.set(account, now + this.#rentWindowMs);
+    const holders = await this.book.rentHolders(accounts, this.#now());
+    if (holders.includes(RACED)) return false;
+    const lately = accounts.filter((_, at) => holders[at] !== undefined);
+    return (await this.missing(lately)).length === 0;
   }
 
   /** The refusal of a charge that the sponsor cannot pay for. */

@@ -3,6 +3,7 @@
 // reconciler, goes on from there.
 import { type ChargeRequest, Refusal, RefusedError } from "@mppsol/core";
 import { PublicKey } from "@solana/web3.js";
+import { SimulationError } from "../chain/errors.js";
 import { type Broadcast, broadcastOf, type Fate, land, lastValidBound } from "../chain/landing.js";
 import { addSignature } from "../chain/signer.js";
 import { sleep } from "../chain/sleep.js";
@@ -12,26 +13,28 @@ import type { Charge } from "../stores/Store.js";
 import { totalOf } from "./cost.js";
 import { assetOfRequest, type Desk, orUnavailable } from "./desk.js";
 import { Flights } from "./Flights.js";
+import { GiveUp } from "./GiveUp.js";
 import { conclude } from "./outcome.js";
 import { type Approved, approve } from "./policy.js";
 import { type PaymentTransaction, readTransaction } from "./readTransaction.js";
+import { claimRents } from "./rent.js";
 import type { Settled } from "./Settlement.js";
-import type { Sponsor } from "./Sponsor.js";
-import { Turns } from "./Turns.js";
+import type { Commitment, Sponsor } from "./Sponsor.js";
 
 /** A transaction that was handed over, and what for. */
 export interface Pulled {
   readonly challengeId: string;
   readonly request: ChargeRequest.ChargeRequest;
   readonly payment: PaymentTransaction;
+  readonly giveUp: GiveUp;
 }
 
 /** What a sponsored payment holds while it is worked on. */
 interface Flight {
-  /** Token accounts that it creates. */
-  created: readonly string[];
-  /** Gives back what the sponsor has set aside. */
-  end: () => void;
+  /** What the sponsor has set aside. */
+  commitment: Commitment | undefined;
+  /** Token accounts whose rent it is put down for. */
+  rents: readonly string[];
   /** Lets the payer's next sponsored payment go on. */
   leave: (() => void) | undefined;
 }
@@ -47,7 +50,6 @@ export class Pull {
   readonly #desk: Desk;
   readonly #requireMemo: boolean;
   readonly #flights = new Flights<Settled>();
-  readonly #turns = new Turns();
 
   constructor(desk: Desk, requireMemo: boolean) {
     this.#desk = desk;
@@ -59,9 +61,31 @@ export class Pull {
     return this.#desk.charges.get(readTransaction(wire).key);
   }
 
-  /** @throws as `Settlement.settle`. */
-  async settle(challengeId: string, request: ChargeRequest.ChargeRequest, wire: Uint8Array): Promise<Settled> {
-    const pulled = { challengeId, request, payment: readTransaction(wire) };
+  /**
+   * Policy and trial run of what `settle` would be given. Changes nothing.
+   * @throws {RefusedError}
+   */
+  async check(request: ChargeRequest.ChargeRequest, wire: Uint8Array): Promise<Approved> {
+    const pulled = { request, payment: readTransaction(wire) };
+    checkSignatures(pulled);
+    return orUnavailable(async () => {
+      const approved = await this.#approve(pulled);
+      await this.#try(pulled.payment, this.#sponsorOf(request));
+      return approved;
+    });
+  }
+
+  /**
+   * @param giveUp lets the caller stop it as long as nothing is signed: then it ends with `unavailable`.
+   * @throws as `Settlement.settle`.
+   */
+  async settle(
+    challengeId: string,
+    request: ChargeRequest.ChargeRequest,
+    wire: Uint8Array,
+    giveUp = new GiveUp(),
+  ): Promise<Settled> {
+    const pulled = { challengeId, request, payment: readTransaction(wire), giveUp };
     checkSignatures(pulled);
     const charge = await orUnavailable(() => this.#claim(pulled));
     if (charge.challengeId !== challengeId) throw new RefusedError("signature-consumed");
@@ -92,7 +116,7 @@ export class Pull {
     return result.charge;
   }
 
-  async #approve({ request, payment }: Pulled): Promise<Approved> {
+  async #approve({ request, payment }: Pick<Pulled, "request" | "payment">): Promise<Approved> {
     const { rpc } = this.#desk;
     const asset = await assetOfRequest(this.#desk, request);
     const sponsor = this.#sponsorOf(request);
@@ -112,13 +136,17 @@ export class Pull {
 
   /** Takes one step after the other, from wherever the charge is. */
   async #work(pulled: Pulled): Promise<Settled> {
-    const flight: Flight = { created: [], end: () => {}, leave: undefined };
+    const flight: Flight = { commitment: undefined, rents: [], leave: undefined };
     try {
       for (;;) {
         const charge = await orUnavailable(() => this.#read(pulled.payment.key));
         switch (charge.state) {
           case "received":
-            if (pulled.request.feePayer) flight.leave ??= await this.#turnOf(charge);
+            if (pulled.request.feePayer && flight.leave === undefined) {
+              flight.leave = await orUnavailable(() => this.#turnOf(charge, pulled.request));
+              // It may have been settled elsewhere in the meantime.
+              break;
+            }
             await orUnavailable(() => this.#sign(charge, pulled, flight));
             break;
           case "signed":
@@ -126,15 +154,12 @@ export class Pull {
           case "unknown":
             if (!(await this.#land(charge))) return { kind: "pending", signature: charge.signature! };
             break;
-          default: {
-            const settled = settledOf(charge);
-            this.#desk.sponsor?.hasCreated(flight.created);
-            return settled;
-          }
+          default:
+            return settledOf(charge);
         }
       }
     } finally {
-      flight.end();
+      flight.commitment?.end();
       flight.leave?.();
     }
   }
@@ -143,8 +168,8 @@ export class Pull {
    * One sponsored payment of a payer at a time: a balance that is good for one would let any number pass the trial that
    * comes before the co-signature, and all others would fail at the sponsor's expense.
    */
-  async #turnOf({ payer }: Charge): Promise<() => void> {
-    const leave = await this.#turns.take(payer, TURN_MS);
+  async #turnOf({ payer }: Charge, request: ChargeRequest.ChargeRequest): Promise<() => void> {
+    const leave = await this.#sponsorOf(request)?.book.turn(payer, TURN_MS);
     if (leave === undefined) throw new RefusedError("unavailable", "Payments of this payer are under way.");
     return leave;
   }
@@ -163,28 +188,50 @@ export class Pull {
     const { rpc, charges, now } = this.#desk;
     const { transaction } = pulled.payment;
     const sponsor = this.#sponsorOf(pulled.request);
+    let isKept = false;
     try {
-      const { payer, cost, creations } = await this.#approve(pulled);
-      const created = (await sponsor?.missing(creations)) ?? [];
+      const approved = await this.#approve(pulled);
       await this.#try(pulled.payment, sponsor);
       if (sponsor !== undefined) {
-        const { challengeId } = pulled;
-        flight.end();
-        flight.end = await sponsor.commit({ payer, lamports: totalOf(cost), challengeId });
-        flight.created = created;
+        await this.#commit(charge, approved, sponsor, flight);
         await addSignature(transaction, sponsor.signer);
       }
       const { signature, wire, lastValidBlockHeight } = broadcastOf(transaction, await lastValidBound(rpc));
       const kept = { signature, wire: Buffer.from(wire).toString("base64"), lastValidBlockHeight };
-      // Whoever else works on this charge has the same bytes, and one of us goes on.
-      await charges.advance(charge.key, ["received"], "signed", kept, now());
+      if (!pulled.giveUp.commit()) throw new RefusedError("unavailable", "This took too long. Nothing was signed.");
+      isKept = true;
+      // Whoever else works on this charge has the same bytes, one of us goes on, and has counted what it costs.
+      const signed = await charges.advance(charge.key, ["received"], "signed", kept, now());
+      if (signed === undefined) await flight.commitment?.undo();
     } catch (error) {
-      const refused = error instanceof StoreConflictError ? new RefusedError("signature-consumed") : error;
-      if (!(refused instanceof RefusedError)) throw refused;
+      const isConflict = error instanceof StoreConflictError;
+      if (!isKept || isConflict) await this.#undo(charge, sponsor, flight);
+      const refused = isConflict ? new RefusedError("signature-consumed") : error;
+      if (!(refused instanceof RefusedError) || refused.code === "unavailable") throw refused;
       const rejected = await charges.advance(charge.key, ["received"], "rejected", { reason: refused.code }, now());
       // Somebody else may have found it good, and gone on.
       if (rejected !== undefined) throw refused;
     }
+  }
+
+  /** Everything that the sponsor's signature costs is put down before it is given. */
+  async #commit(charge: Charge, { payer, cost, creations }: Approved, sponsor: Sponsor, flight: Flight): Promise<void> {
+    const { key, challengeId, recipient } = charge;
+    flight.rents = await claimRents(sponsor, this.#desk.charges, key, creations);
+    flight.commitment = await sponsor.commit({ payer, recipient, lamports: totalOf(cost), creations, challengeId });
+  }
+
+  /** Nothing was signed. */
+  async #undo({ key }: Charge, sponsor: Sponsor | undefined, flight: Flight): Promise<void> {
+    try {
+      await flight.commitment?.undo();
+      for (const account of flight.rents) await sponsor?.book.releaseRent(account, key);
+    } catch (error) {
+      // Too much is put down until its time is over; what is answered stays the same.
+      this.#desk.onError(error);
+    }
+    flight.commitment = undefined;
+    flight.rents = [];
   }
 
   async #try({ transaction }: PaymentTransaction, sponsor: Sponsor | undefined): Promise<void> {
@@ -203,6 +250,8 @@ export class Pull {
       throw new RefusedError(
         "simulation-failed",
         `The transaction would fail and was not sent: ${reason.slice(0, 300)}`,
+        {},
+        { cause: new SimulationError(err, logs) },
       );
     }
   }
@@ -281,7 +330,7 @@ function isCode(reason: string | undefined): reason is Refusal.Code {
 }
 
 /** Everybody but the server has signed. Checked here, so that forgeries cost no node anything. */
-function checkSignatures({ payment, request }: Pulled): void {
+function checkSignatures({ payment, request }: Pick<Pulled, "payment" | "request">): void {
   const { transaction, message, signers } = payment;
   signers.forEach((signer, place) => {
     if (request.feePayer && signer === request.feePayerKey) return;

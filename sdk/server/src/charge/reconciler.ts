@@ -10,7 +10,7 @@ import { deskOf, type SelfSettlementOptions } from "./selfSettlement.js";
 
 export type ReconcilerOptions = Pick<
   SelfSettlementOptions,
-  "rpc" | "store" | "network" | "commitment" | "allowTransferFees" | "now" | "onError"
+  "rpc" | "store" | "network" | "sponsor" | "commitment" | "allowTransferFees" | "now" | "onError"
 > & {
   /** Milliseconds between rounds. Default 5,000. */
   readonly intervalMs?: number;

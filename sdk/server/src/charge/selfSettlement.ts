@@ -5,8 +5,8 @@ import type { LandOptions } from "../chain/landing.js";
 import { createMints } from "../chain/mint.js";
 import type { Rpc } from "../chain/Rpc.js";
 import type { Charge, Store } from "../stores/Store.js";
-import { tokenAccount } from "./addresses.js";
-import { type Asset, assetOf, type Desk, orUnavailable, quietly } from "./desk.js";
+import { assetOf, type Desk, orUnavailable, quietly } from "./desk.js";
+import { Offers } from "./Offers.js";
 import { Pull } from "./pull.js";
 import { Push } from "./push.js";
 import type { Order, Prepared, Quote, Settled, Settlement, Standing } from "./Settlement.js";
@@ -76,23 +76,19 @@ function once(check: () => Promise<void>): () => Promise<void> {
   };
 }
 
-/** How long the hint of a blockhash is handed out, and how long an account that was there is not looked for again. */
+/** How long the hint of a blockhash is handed out. */
 const BLOCKHASH_TTL_MS = 5_000;
-const ACCOUNT_TTL_MS = 60_000;
-
-/** Lamports that an account without data must keep: less cannot be sent to one that is not there. */
-const RENT_EXEMPT = 890_880n;
 
 class SelfSettlement implements Settlement {
   readonly #desk: Desk;
   readonly #pull: Pull;
   readonly #push: Push;
+  readonly #offers: Offers;
   #blockhash: { readonly hash: Promise<string | undefined>; readonly until: number } | undefined;
-  /** Until when an account is taken to be there. */
-  readonly #seen = new Map<string, number>();
 
   constructor(options: SelfSettlementOptions) {
     this.#desk = deskOf(options);
+    this.#offers = new Offers(this.#desk);
     this.#pull = new Pull(this.#desk, options.requireMemo ?? false);
     this.#push = new Push(this.#desk, {
       maxAgeSeconds: options.pushMaxAgeSeconds ?? 600,
@@ -107,9 +103,9 @@ class SelfSettlement implements Settlement {
   prepare(quote: Quote): Promise<Prepared> {
     return orUnavailable(async () => {
       const asset = await assetOf(this.#desk, quote.currency);
-      await this.#checkRecipient(quote, asset);
+      await this.#offers.checkRecipient(quote, asset);
       const [sponsored, recentBlockhash] = await Promise.all([
-        this.#isSponsored(quote, asset),
+        this.#offers.isSponsored(quote, asset, this.#desk.sponsor),
         this.#recentBlockhash(),
       ]);
       return {
@@ -140,33 +136,6 @@ class SelfSettlement implements Settlement {
   async #known({ payload }: Order): Promise<Charge | undefined> {
     if (payload.type === "bundle") return undefined;
     return payload.type === "transaction" ? this.#pull.known(payload.transaction) : this.#push.known(payload.signature);
-  }
-
-  /** The payer may not create the primary recipient's account: where it is missing, nobody could pay. */
-  async #checkRecipient(quote: Quote, { token }: Asset): Promise<void> {
-    const { rpc, now } = this.#desk;
-    const account =
-      token === undefined ? quote.recipient : tokenAccount(quote.recipient, quote.currency, token.program);
-    if ((this.#seen.get(account) ?? 0) > now()) return;
-    const primary = quote.splits.reduce((rest, { amount }) => rest - amount, quote.amount);
-    const there = token === undefined && primary >= RENT_EXEMPT ? true : (await rpc.account(account)) !== undefined;
-    if (!there) throw new RefusedError("recipient-account-missing");
-    this.#seen.set(account, now() + ACCOUNT_TTL_MS);
-  }
-
-  /** What no transaction could be co-signed for is not promised. */
-  async #isSponsored({ splits, currency }: Quote, { token, accountSize }: Asset): Promise<boolean> {
-    const { sponsor, rpc } = this.#desk;
-    if (sponsor === undefined) return false;
-    const marked = splits.filter(({ ataCreationRequired }) => ataCreationRequired === true);
-    const accounts =
-      token === undefined ? [] : marked.map(({ recipient }) => tokenAccount(recipient, currency, token.program));
-    if (sponsor.maxLamports !== undefined) {
-      const rent = marked.length === 0 ? 0n : BigInt(new Set(accounts).size) * (await rpc.rentExemption(accountSize!));
-      // Two signatures.
-      if (10_000n + rent > sponsor.maxLamports) return false;
-    }
-    return (await sponsor.pays(accounts)) && (await sponsor.isAvailable());
   }
 
   #recentBlockhash(): Promise<string | undefined> {
