@@ -1,6 +1,6 @@
 // The seller's way in: one place for keys, store and chain, and guards that sell by it.
 import { randomBytes } from "node:crypto";
-import type { ChargeRequest, Discovery } from "@mppsol/core";
+import { ChargeRequest, type Discovery, X402 } from "@mppsol/core";
 import { checkCluster, createMints, type Rpc } from "./chain/index.js";
 import { chargeIntent, createReconciler, type Settlement, selfSettlement } from "./charge/index.js";
 import { createDiscovery, type Discoverable, type DiscoveryOptions } from "./discovery/createDiscovery.js";
@@ -17,6 +17,7 @@ import { type Asset, assetOf, baseUnits, type Currency, type Price } from "./pri
 import { Readiness, whenReady } from "./readiness.js";
 import { createWatchtower, type SessionOptions, SessionServer, sessionIntent, type Units } from "./session/index.js";
 import { createSweeper } from "./sweeper.js";
+import type { X402Side } from "./x402/offer.js";
 
 /**
  * How a price is found for a request. `request` is a copy with its body unread, `framework` the framework's own. It is asked
@@ -50,6 +51,8 @@ export interface ChargeGuardOptions extends RouteOptions {
   readonly externalId?: string | PerRequest<string>;
   /** Whether the fee is offered to be paid. Default: where there is a `feePayer`. */
   readonly sponsored?: boolean;
+  /** Whether it is offered to x402's clients, too. Default: of `createPayments`. In `offer`, of all charges or none. */
+  readonly x402?: boolean;
 }
 
 export interface SessionGuardOptions extends RouteOptions {
@@ -96,6 +99,12 @@ export function createPayments(options: PaymentsOptions): Payments {
   return new Till(complete(options), new Observer(options));
 }
 
+/** What routes differ in besides their offers. */
+interface HowGuarded {
+  readonly header?: "Payment-Authorization" | undefined;
+  readonly x402?: boolean;
+}
+
 class Till implements Payments {
   readonly #settings: Settings;
   readonly #observer: Observer;
@@ -105,6 +114,7 @@ class Till implements Payments {
   /** Mints whose decimals prices are made with, and whether they have them. */
   readonly #decimals = new Map<string, () => Promise<void>>();
   readonly #payees = new Payees();
+  #chainId: string | undefined;
   #settlement: Settlement | undefined;
   #sessions: SessionServer | undefined;
 
@@ -142,7 +152,9 @@ class Till implements Payments {
     );
     // A facilitator settles as it likes.
     if (asset.currency !== "sol" && settlement === undefined) this.#payees.add(asset.currency, recipient, splits ?? []);
-    return this.#guard(intent, offerOf("charge", amount, asset, description), header, asset);
+    const { x402 = this.#settings.x402 ?? false } = options;
+    if (x402) this.#checkX402(asset, options);
+    return this.#guard(intent, offerOf("charge", amount, asset, description), { header, asset, x402 });
   }
 
   session(price: Price | SessionGuardOptions): Guard {
@@ -161,11 +173,11 @@ class Till implements Payments {
       ...defined({ description, externalId }),
     });
     const unit = unitType === undefined ? undefined : `for each ${unitType}`;
-    return this.#guard(intent, offerOf("session", perUnit, asset, description ?? unit), header, asset);
+    return this.#guard(intent, offerOf("session", perUnit, asset, description ?? unit), { header, asset });
   }
 
   accept(intent: Intent, offer: Discovery.Offer, { header }: RouteOptions = {}): Guard {
-    return this.#guard(intent, offer, header);
+    return this.#guard(intent, offer, { header });
   }
 
   offer(...guards: readonly [Guard, ...Guard[]]): Guard {
@@ -176,7 +188,8 @@ class Till implements Payments {
     }
     const intents = guards.flatMap(({ route }) => route.gate.intents);
     const offers = guards.flatMap(({ route }) => route.offers);
-    return this.#route(intents, offers, first.header);
+    const x402 = guards.some(({ route }) => route.x402 !== undefined);
+    return this.#route(intents, offers, { header: first.header, x402 });
   }
 
   discovery(options: DiscoveryOptions): Discoverable {
@@ -195,16 +208,16 @@ class Till implements Payments {
     return this.#closing;
   }
 
-  #guard(intent: Intent, offer: Discovery.Offer, header?: "Payment-Authorization", asset?: Asset): Guard {
+  #guard(intent: Intent, offer: Discovery.Offer, { asset, ...how }: HowGuarded & { readonly asset?: Asset }): Guard {
     const hasDecimals = asset && this.#decimalsOf(asset);
     const ready = async () => {
       await this.#readiness.ready();
       await hasDecimals?.();
     };
-    return this.#route([whenReady(intent, ready)], [offer], header);
+    return this.#route([whenReady(intent, ready)], [offer], how);
   }
 
-  #route(intents: readonly Intent[], offers: readonly Discovery.Offer[], header?: "Payment-Authorization"): Guard {
+  #route(intents: readonly Intent[], offers: readonly Discovery.Offer[], { header, x402 }: HowGuarded): Guard {
     const { secrets, challengeTtlSeconds, now, realm, maxBodyBytes, maxStoredBytes, page } = this.#settings;
     const observer = this.#observer;
     const gate = new Gate({
@@ -224,9 +237,31 @@ class Till implements Payments {
       inFlight: this.#inFlight,
       maxBodyBytes,
       maxStoredBytes,
+      x402: x402 === true ? this.#x402 : undefined,
       page: page ? paymentPage : undefined,
     });
   }
+
+  /** x402's exact scheme: one transfer of a token, whose fee the server's side pays. */
+  #checkX402({ currency }: Asset, { splits = [], sponsored = true }: ChargeGuardOptions): void {
+    const { feePayer, settlement, network, rpc } = this.#settings;
+    if (currency === ChargeRequest.SOL) throw new ConfigError("x402", "pays tokens only; wrapped SOL is one");
+    if (splits.length > 0) throw new ConfigError("x402", "knows no splits");
+    if (!sponsored || (feePayer ?? settlement) === undefined) {
+      throw new ConfigError("x402", "needs a feePayer, or a facilitator: x402's payers pay no fees");
+    }
+    if (X402.publicChainId(network) === undefined && rpc === undefined) {
+      throw new ConfigError("x402", "needs an rpc, to name this network by");
+    }
+  }
+
+  readonly #x402: X402Side = {
+    chainId: async () => {
+      const { network } = this.#settings;
+      this.#chainId ??= X402.publicChainId(network) ?? X402.chainId(await this.#rpc().genesisHash());
+      return this.#chainId;
+    },
+  };
 
   #assetOf(currency: Currency): Asset {
     const asset = within("currency", () => checked(assetOf(currency, this.#settings.network)));

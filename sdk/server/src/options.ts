@@ -77,6 +77,11 @@ export interface PaymentsOptions extends Observers {
   readonly operator?: Signer.Signer;
   /** Settles charges in place of this process: a facilitator. */
   readonly settlement?: Settlement;
+  /**
+   * Offers charges to x402's clients, too (version 2, scheme `exact`): in PAYMENT-REQUIRED beside the challenge; and takes
+   * PAYMENT-SIGNATURE. x402 needs somebody who pays the fee, tokens, and no splits. Default false.
+   */
+  readonly x402?: boolean;
   /** Seconds that a challenge may be paid for. Default 300. */
   readonly challengeTtlSeconds?: number;
   /** Largest body of a paid request, bytes. Default 1 MiB. */
@@ -102,7 +107,16 @@ export interface Settings
     >,
     Pick<
       PaymentsOptions,
-      "store" | "network" | "feePayer" | "closer" | "operator" | "settlement" | "charges" | "sessions" | "realm"
+      | "store"
+      | "network"
+      | "feePayer"
+      | "closer"
+      | "operator"
+      | "settlement"
+      | "charges"
+      | "sessions"
+      | "realm"
+      | "x402"
     > {
   readonly recipient: string;
   readonly rpc: Rpc | undefined;
@@ -129,7 +143,18 @@ export function complete(options: PaymentsOptions): Settings {
   whole("maxBodyBytes", maxBodyBytes, 0, 1024 ** 3);
   const maxStoredBytes = options.maxStoredBytes ?? 256 * 1024;
   whole("maxStoredBytes", maxStoredBytes, 0, 16 * 1024 ** 2);
-  const { page = true, background = true, feePayer, closer, operator, settlement, charges, sessions, realm } = options;
+  const {
+    page = true,
+    background = true,
+    feePayer,
+    closer,
+    operator,
+    settlement,
+    charges,
+    sessions,
+    realm,
+    x402,
+  } = options;
   checkRealm(realm, network);
   if (feePayer !== undefined) checkSigner("feePayer", feePayer);
   if (closer !== undefined && !(typeof closer === "object" && "close" in closer)) checkSigner("closer", closer);
@@ -153,7 +178,7 @@ export function complete(options: PaymentsOptions): Settings {
     retentionMs: retentionOf(options),
     onChannelEvent: options.onChannelEvent ?? (() => undefined),
     now: options.clock ?? Date.now,
-    ...defined({ feePayer, closer, operator, settlement, charges, sessions, realm }),
+    ...defined({ feePayer, closer, operator, settlement, charges, sessions, realm, x402 }),
   };
   checkMint(settings, asset);
   return settings;

@@ -10,6 +10,7 @@ const NOT_KEPT = new Set([
   "date",
   "keep-alive",
   "payment-receipt",
+  "payment-response",
   "proxy-connection",
   "te",
   "trailer",

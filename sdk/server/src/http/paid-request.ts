@@ -24,6 +24,8 @@ export interface PaidRequestOptions {
   readonly abandonMs?: number | undefined;
   /** The answer to an error; known refusals as they are, anything else as a 500. */
   readonly refuse: (error: unknown, during: ErrorContext["during"], retryable: boolean) => Promise<Response>;
+  /** Tells of the payment in another protocol's words, beside the receipt. */
+  readonly tell?: ((headers: Headers) => void) | undefined;
 }
 
 const NOTHING = new Uint8Array(0);
@@ -120,6 +122,7 @@ export class PaidRequest {
     if (receipt instanceof Response) return receipt;
     const headers = new Headers(response.headers);
     addReceipt(headers, status, receipt);
+    this.#options.tell?.(headers);
     const bare = bodyFor(status, body) === null || this.#options.call.context.method === "HEAD";
     if (!bare) headers.set("Content-Length", String(body.length));
     return new Response(bare ? null : body, { status, statusText, headers });
@@ -145,6 +148,7 @@ export class PaidRequest {
     const { status, statusText } = response;
     const headers = new Headers(response.headers);
     addReceipt(headers, status, grant.payment.meter?.receipt() ?? grant.receipt);
+    this.#options.tell?.(headers);
     const tellsReceipt = grant.payment.intent === "session" && isEventStream(headers);
     if (tellsReceipt) headers.delete("content-length");
     const body = metered(
