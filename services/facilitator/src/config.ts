@@ -6,9 +6,12 @@ import type { TransactionSigner } from "@mppsol/server";
 export interface Config {
   readonly network: Network.Network;
   readonly rpcUrls: readonly [string, ...string[]];
-  /** Absent: PGlite in `dataDir`. */
+  /** Postgres. Absent: PGlite in `databaseDir`. */
   readonly databaseUrl: string | undefined;
-  readonly dataDir: string;
+  /** Connections to Postgres at most. */
+  readonly databaseConnections: number;
+  /** Of PGlite. Absent: in memory, which dies with the process. */
+  readonly databaseDir: string | undefined;
   /** Pay fees and fronted rent, in rotation. */
   readonly feePayers: readonly [TransactionSigner, ...TransactionSigner[]];
   /** The payee of managed channels: signs their closes. */
@@ -42,8 +45,11 @@ export interface Config {
   readonly port: number;
   /** As clients see it; names the domain that wallets sign in to. */
   readonly publicUrl: string;
-  readonly trustProxy: boolean;
+  /** Proxies in front of it that say who asks (X-Forwarded-For). */
+  readonly trustProxy: number;
   readonly logLevel: "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+  /** Seconds between saying that it goes down (/readyz) and doing so. */
+  readonly drainSeconds: number;
   /** Until `settle` answers 202. Default 30,000 less what the answer takes. */
   readonly settleBudgetMs: number;
 }

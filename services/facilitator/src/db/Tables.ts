@@ -9,28 +9,38 @@ export interface KeptAnswer {
 }
 
 export type KeyClaim =
-  | { readonly kind: "claimed" }
-  | { readonly kind: "in-flight" }
+  /** `claim` names this request: what keeps its answer, or lets the key go. */
+  | { readonly kind: "claimed"; readonly claim: string }
+  /** Until then, unix milliseconds, unless it is done before. */
+  | { readonly kind: "in-flight"; readonly leaseUntil: number }
   | { readonly kind: "reused" }
   | { readonly kind: "kept"; readonly answer: KeptAnswer };
 
+/** Every method throws {StoreError} when the database does not answer. Times are unix milliseconds. */
 export interface Tables {
-  /** For parts with statements of their own; theirs are the migrations under `db/migrations`. */
+  /** For parts with statements of their own; theirs are the migrations under `db/migrations`. Throws {StoreError}. */
   readonly database: Database;
   migrate(): Promise<void>;
-  /** Claims an idempotency key, or says who has it. One statement. */
+  /**
+   * Claims an idempotency key, or says who has it. One statement.
+   * @param leaseMs after which a claim without an answer is free again: its holder is taken to have crashed.
+   */
   claimKey(scope: string, key: string, digest: string, now: number, leaseMs: number): Promise<KeyClaim>;
-  keepAnswer(scope: string, key: string, answer: KeptAnswer, now: number): Promise<void>;
-  releaseKey(scope: string, key: string): Promise<void>;
+  /** Keeps the answer for 24 hours; not when the claim was taken over. */
+  keepAnswer(scope: string, key: string, claim: string, answer: KeptAnswer, now: number): Promise<void>;
+  /** Lets a key without an answer go; not when the claim was taken over. */
+  releaseKey(scope: string, key: string, claim: string): Promise<void>;
   /**
    * Adds `amount` to what a bucket has spent in its window if it stays within `cap`. One statement, so that any number of
-   * processes keep the cap together. False: nothing was added.
+   * processes keep the cap together. Windows begin at multiples of their length. False: nothing was added.
    * @param bucket as `settle:global`, `lamports:payer:<base58>`
    */
   spend(bucket: string, amount: bigint, cap: bigint, windowMs: number, now: number): Promise<boolean>;
-  /** Gives back what was spent on nothing. */
+  /** Gives back what was spent on nothing. `now` is the one that it was spent at, which names the window. */
   unspend(bucket: string, amount: bigint, windowMs: number, now: number): Promise<void>;
-  /** True the first time only, until `expiresAt` (unix milliseconds); one statement. */
+  /** What the bucket has spent in the window of `now`. */
+  spent(bucket: string, windowMs: number, now: number): Promise<bigint>;
+  /** True the first time only, until `expiresAt`; one statement. */
   useOnce(kind: string, value: string, expiresAt: number, now: number): Promise<boolean>;
   /** Deletes what has run out. */
   sweep(now: number): Promise<void>;

@@ -1,0 +1,178 @@
+// The service, composed of its parts: started, and stopped such that nothing under way is lost.
+import { setTimeout as sleep } from "node:timers/promises";
+import { checkCluster, createRpc, Pglite, Postgres, type Rpc, SqlStore, WrongClusterError } from "@mppsol/server/parts";
+import type { FastifyServerOptions } from "fastify";
+import { Redis } from "ioredis";
+import { buildApp } from "./app.js";
+import type { ChargeEngine } from "./charge/ChargeEngine.js";
+import type { Config } from "./config.js";
+import type { Context } from "./context.js";
+import { SqlTables } from "./db/SqlTables.js";
+import type { App } from "./http/App.js";
+import { every, type Task } from "./ops/Background.js";
+import { HealthChecks, type Node } from "./ops/health.js";
+import { describeError } from "./ops/logging.js";
+import { createMetrics } from "./ops/prometheus.js";
+import type { ManagedSessions } from "./session/ManagedSessions.js";
+
+/** What a test, or a service that embeds this one, puts in the place of a part. */
+export interface Overrides {
+  /** Between the service and the chain. Default: the nodes of `config.rpcUrls`. */
+  readonly rpc?: Rpc;
+  readonly charges?: (context: Omit<Context, "charges" | "sessions">) => ChargeEngine;
+  readonly sessions?: (context: Omit<Context, "sessions">) => ManagedSessions;
+  /** Unix milliseconds. */
+  readonly now?: () => number;
+  readonly logger?: FastifyServerOptions["logger"];
+  readonly onError?: (error: unknown, during: string) => void;
+}
+
+export interface Facilitator {
+  readonly app: App;
+  readonly context: Context;
+  /** Begins to listen; the URL. */
+  listen(): Promise<string>;
+  /**
+   * Takes no more requests, finishes those under way, stops the background work and closes the database; any number of
+   * times. What is not finished after `limitMs` is cut off: it goes on from the database, here or elsewhere.
+   */
+  close(limitMs?: number): Promise<void>;
+}
+
+const SWEEP_MS = 60_000;
+
+/** Milliseconds for which `deliveries` are kept: longer than anybody may ask about one. */
+const DELIVERIES_MS = 48 * 60 * 60 * 1000;
+
+const CLOSE_LIMIT_MS = 45_000;
+
+/**
+ * Makes the service: its database is brought up to date, its nodes are checked, its background work runs. It listens once
+ * it is told to.
+ * @throws {WrongClusterError} {RpcError} {StoreError} when it could not work.
+ */
+export async function createFacilitator(config: Config, overrides: Overrides = {}): Promise<Facilitator> {
+  const closing: (() => Promise<unknown>)[] = [];
+  try {
+    return await compose(config, overrides, closing);
+  } catch (error) {
+    for (const close of closing.reverse()) await close().catch(() => {});
+    throw error;
+  }
+}
+
+async function compose(
+  config: Config,
+  overrides: Overrides,
+  closing: (() => Promise<unknown>)[],
+): Promise<Facilitator> {
+  const { now = Date.now } = overrides;
+  let report = (error: unknown, during: string): void => {
+    process.stderr.write(`${JSON.stringify({ during, err: describeError(error) })}\n`);
+  };
+  const onError = overrides.onError ?? ((error: unknown, during: string) => report(error, during));
+
+  const database =
+    config.databaseUrl === undefined
+      ? new Pglite(config.databaseDir)
+      : new Postgres({ connectionString: config.databaseUrl, connections: config.databaseConnections });
+  const store = new SqlStore(database, config.databaseUrl !== undefined || config.databaseDir !== undefined);
+  closing.push(() => store.close());
+  const tables = new SqlTables(database);
+  await store.migrate();
+  await tables.migrate();
+
+  const nodes = nodesOf(config.rpcUrls);
+  const rpc = overrides.rpc ?? createRpc({ endpoint: config.rpcUrls });
+  await checkNodes(nodes, config.network, onError);
+
+  const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, onError);
+  if (redis !== undefined) closing.push(async () => redis.disconnect());
+
+  const metrics = createMetrics();
+  const base = { config, rpc, store, tables, metrics, now, onError };
+  const charges = overrides.charges!(base);
+  const sessions = overrides.sessions!({ ...base, charges });
+  const context: Context = { ...base, charges, sessions };
+  const health = new HealthChecks(config, { nodes, rpc, tables, now });
+
+  let draining = false;
+  const logger = overrides.logger === undefined ? {} : { logger: overrides.logger };
+  const app = await buildApp(context, { health, metrics, redis, isDraining: () => draining, ...logger });
+  closing.push(() => app.close());
+  report = (error, during) => app.log.error({ err: error, during }, "fault");
+
+  const tasks: Task[] = [
+    every(
+      SWEEP_MS,
+      async () => {
+        await tables.sweep(now());
+        await store.deliveries.sweep(now() - DELIVERIES_MS, now());
+      },
+      (error) => onError(error, "sweeping"),
+    ),
+  ];
+  for (const task of tasks) task.start();
+
+  let closed: Promise<void> | undefined;
+  async function close(limitMs: number): Promise<void> {
+    draining = true;
+    health.drain();
+    if (app.server.listening) await sleep(config.drainSeconds * 1000);
+    const cut = setTimeout(() => app.server.closeAllConnections(), limitMs);
+    try {
+      await app.close();
+    } finally {
+      clearTimeout(cut);
+      await Promise.allSettled(tasks.map((task) => task.stop()));
+      redis?.disconnect();
+      await store.close();
+    }
+  }
+  return {
+    app,
+    context,
+    listen: () => app.listen({ host: config.host, port: config.port }),
+    close(limitMs = CLOSE_LIMIT_MS) {
+      closed ??= close(limitMs);
+      return closed;
+    },
+  };
+}
+
+/** One for each URL, to ask each for itself. */
+export function nodesOf(rpcUrls: Config["rpcUrls"]): Node[] {
+  return rpcUrls.map((url) => ({
+    name: new URL(url).host,
+    rpc: createRpc({ endpoint: url, retries: 0, timeoutMs: 3_000 }),
+  }));
+}
+
+/**
+ * No node may be of another cluster, and one must say that it is of this one.
+ * @throws {WrongClusterError} {RpcError}
+ */
+export async function checkNodes(
+  nodes: readonly Node[],
+  network: Config["network"],
+  onError: (error: unknown, during: string) => void,
+): Promise<void> {
+  const checked = await Promise.allSettled(nodes.map(({ rpc }) => checkCluster(rpc, network)));
+  const failures = checked.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+  const wrong = failures.find((error) => error instanceof WrongClusterError);
+  if (wrong !== undefined) throw wrong;
+  if (failures.length === nodes.length) throw failures[0];
+  for (const error of failures) onError(error, "checking a node");
+}
+
+/** Commands fail at once while it is away, so that no request waits for it. */
+function connectRedis(url: string, onError: (error: unknown, during: string) => void): Redis {
+  const redis = new Redis(url, {
+    maxRetriesPerRequest: 1,
+    enableOfflineQueue: false,
+    connectTimeout: 2_000,
+    commandTimeout: 500,
+  });
+  redis.on("error", (error) => onError(error, "Redis"));
+  return redis;
+}
