@@ -35,6 +35,10 @@ export const TABLE = {
   // Caps
   global_settle_cap_exceeded: later(429, "Too many settlements at the moment."),
   seller_settle_cap_exceeded: later(429, "Too many settlements for this recipient at the moment."),
+  sponsor_budget_exceeded: later(
+    429,
+    "What is sponsored in a day for this payer, this recipient or in all is used up.",
+  ),
   sponsor_exhausted: later(
     503,
     "The fee payer has too little left. Nothing was signed; pay the fee yourself, or wait.",
@@ -52,6 +56,10 @@ export const TABLE = {
   digest_mismatch: refused("The request body is not the one that the challenge was issued for."),
   asset_unsupported: final(422, "This asset cannot be paid with here."),
   recipient_account_missing: later(422, "The recipient's token account cannot receive this payment yet."),
+  // x402
+  unsupported_scheme: final(422, "Only x402's scheme exact is settled here."),
+  invalid_network: final(422, "Payments of this network are not settled here."),
+  invalid_payment_requirements: final(422, "The payer has accepted other requirements than the seller's."),
   // The sponsor policy: what is not allowed is refused
   "policy:denied": refused("The payment is valid, but refused."),
   "policy:program_not_allowed": refused(
@@ -102,6 +110,8 @@ export const TABLE = {
   channel_not_open_yet: later(409, "The transaction that opens this channel has not landed."),
   channel_mismatch: refused("The channel is not one that can pay here."),
   // Sessions: open and top up
+  seller_not_allowed: refused("Nothing can be sold for this seller here."),
+  buyer_session_cap_exceeded: later(429, "Too many sessions of this buyer whose rent is still out."),
   open_mismatch: refused("Challenge, credential and open transaction disagree."),
   open_program_mismatch: refused("The open transaction calls another channel program than the challenge names."),
   open_authorized_signer_invalid: refused("The authorized signer is not a key that can sign vouchers."),
@@ -131,8 +141,22 @@ export const TABLE = {
   proof_mode_mismatch: refused("The buyer signs this channel's vouchers: send a voucher."),
   proof_invalid: refused("The proof is missing, or not the one that this channel was opened with."),
   deposit_exhausted: refused("What is left of the deposit does not cover the price."),
+  close_token_invalid: refused("The close token is not that of this channel."),
   close_voucher_invalid: refused("The voucher does not authenticate a close."),
   close_pending: later(503, "The channel could not be closed right now. It takes no payments, and the close goes on."),
+  // Onboarding
+  sign_in_required: final(401, "Sign in with the wallet that the request is about."),
+  sign_in_invalid: final(401, "The sign-in is not one for this request, or was used before."),
+  onboarding_unknown: final(404, "There is no such onboarding."),
+  onboarding_busy: later(409, "This wallet is being onboarded by another request."),
+  onboarding_offer_replaced: final(409, "The transaction is not, or no longer, the one that was offered."),
+  onboarding_role_exists: final(409, "The wallet has a role for this seller, with another signer."),
+  onboarding_account_refused: final(
+    422,
+    "A token account was made for this wallet before, and closed: it must make the next one itself.",
+  ),
+  onboarding_account_unusable: final(422, "The wallet's token account is frozen, or not one that can pay."),
+  onboarding_cap_exceeded: later(429, "No more token accounts are made for new wallets today."),
 } as const satisfies Record<string, Row>;
 
 export type Code = keyof typeof TABLE;

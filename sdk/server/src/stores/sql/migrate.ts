@@ -6,18 +6,26 @@ import { MIGRATIONS, type Migration } from "./migrations.js";
 /** Any number that nobody else is likely to lock: "mppsol" in ASCII. */
 const LOCK = "120329690378092";
 
-/** Throws {StoreError} when the tables are of a newer version. */
-export async function migrate(database: Database, migrations: readonly Migration[] = MIGRATIONS): Promise<void> {
+/**
+ * Throws {StoreError} when the tables are of a newer version.
+ * @param owner whose tables they are: each counts its own versions, in the table `<owner>_migrations`.
+ */
+export async function migrate(
+  database: Database,
+  migrations: readonly Migration[] = MIGRATIONS,
+  owner = "mppsol",
+): Promise<void> {
+  const versions = `${owner}_migrations`;
   await database.transaction(async (session) => {
     await session.query({ name: "mppsol_migration_lock", text: "SELECT pg_advisory_xact_lock($1::bigint)::text" }, [
       LOCK,
     ]);
     await session.script(
-      `CREATE TABLE IF NOT EXISTS mppsol_migrations (
+      `CREATE TABLE IF NOT EXISTS ${versions} (
          version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())`,
     );
     const [row] = await session.query(
-      { name: "mppsol_migration_version", text: "SELECT coalesce(max(version), 0)::text FROM mppsol_migrations" },
+      { name: `${owner}_migration_version`, text: `SELECT coalesce(max(version), 0)::text FROM ${versions}` },
       [],
     );
     const current = Number(row?.[0]);
@@ -28,8 +36,8 @@ export async function migrate(database: Database, migrations: readonly Migration
       await session.script(sql);
       await session.query(
         {
-          name: "mppsol_migrated",
-          text: "INSERT INTO mppsol_migrations (version, name) VALUES ($1::integer, $2::text)",
+          name: `${owner}_migrated`,
+          text: `INSERT INTO ${versions} (version, name) VALUES ($1::integer, $2::text)`,
         },
         [String(version), name],
       );
