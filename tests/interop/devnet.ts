@@ -1,7 +1,7 @@
 // The embedded chain under devnet's name. @x402/svm 2.27 knows three clusters by their CAIP-2 ids (mainnet, devnet,
 // testnet) and refuses every other; which one a node belongs to, all of us ask the node: getGenesisHash. Here a relay before
 // localnet answers that one call as devnet would, and passes on all others. No real devnet is ever asked.
-import { listen, type Listening } from "./world.ts";
+import { type Listening, listen } from "./world.ts";
 
 export const DEVNET_GENESIS = "EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG";
 export const DEVNET = `solana:${DEVNET_GENESIS.slice(0, 32)}` as const;
@@ -13,6 +13,9 @@ export function asDevnet(url: string): Promise<Listening> {
     const call = JSON.parse(body) as { readonly id?: unknown; readonly method?: string };
     if (call.method === "getGenesisHash") return Response.json({ jsonrpc: "2.0", id: call.id, result: DEVNET_GENESIS });
     const answer = await fetch(url, { method: "POST", headers: { "Content-Type": "application/json" }, body });
-    return new Response(await answer.text(), { status: answer.status, headers: { "Content-Type": "application/json" } });
+    return new Response(await answer.text(), {
+      status: answer.status,
+      headers: { "Content-Type": "application/json" },
+    });
   });
 }

@@ -1,0 +1,173 @@
+// x402 on the same host: GET /supported, POST /verify, POST /settle, in the shapes that its clients know.
+import { X402 } from "@mppsol/core";
+import { createMints } from "@mppsol/server/parts";
+import type { FastifyReply, FastifyRequest } from "fastify";
+import type { PaymentView, SettleOrder } from "../charge/ChargeEngine.js";
+import type { Context } from "../context.js";
+import type { Code } from "../errors/codes.js";
+import { FacilitatorError } from "../errors/FacilitatorError.js";
+import type { App } from "../http/App.js";
+import { isFault, type Refused, refusalOf } from "../http/problem.js";
+import { Once } from "./Once.js";
+import { type Asked, type Facts, read } from "./order.js";
+import { paymentBody, settleAnswer, supportedAnswer, verifyAnswer } from "./schemas.js";
+
+/** Seconds after which to ask again for a payment under way. */
+const RETRY_AFTER_SECONDS = "2";
+
+type Verdict = ReturnType<(typeof verifyAnswer)["parse"]>;
+
+export async function x402Routes(app: App, context: Context): Promise<void> {
+  const { charges, config, now, rpc, store } = context;
+  const once = new Once(store.deliveries, now);
+  const mints = createMints(rpc, { now });
+  const chainId = cached(async () => X402.chainId(await rpc.genesisHash()));
+
+  async function facts(): Promise<Facts> {
+    const { network, mints: allowed } = config;
+    return { network, chainId: await chainId(), feePayers: charges.feePayers, allowed, mints };
+  }
+
+  app.get("/supported", { schema: { tags: ["x402"], response: { 200: supportedAnswer } } }, async () => {
+    const [feePayer] = charges.feePayers;
+    if (feePayer === undefined) throw new FacilitatorError("sponsor_exhausted");
+    const kind = { scheme: X402.EXACT as typeof X402.EXACT, extra: { feePayer } };
+    return {
+      kinds: [
+        { x402Version: 2 as const, ...kind, network: await chainId() },
+        { x402Version: 1 as const, ...kind, network: X402.legacyName(config.network) },
+      ],
+      extensions: [],
+      signers: { "solana:*": [...charges.feePayers] },
+    };
+  });
+
+  const verifySchema = {
+    tags: ["x402"],
+    body: paymentBody,
+    response: { 200: verifyAnswer, 429: verifyAnswer, 500: verifyAnswer, 503: verifyAnswer },
+  };
+  app.post("/verify", { schema: verifySchema }, async (request, reply) => {
+    try {
+      return await verify(await read(request.body, await facts()));
+    } catch (error) {
+      const { code, document } = statusOf(error, request, reply);
+      return { isValid: false, invalidReason: reasonOf(code), invalidMessage: document.detail };
+    }
+  });
+
+  async function verify({ order, paymentId }: Asked): Promise<Verdict> {
+    const known = await charges.get(paymentId);
+    if (known === undefined || !hasStarted(known)) return { isValid: true, ...(await charges.verify(order)) };
+    if (differs(known, order.request) || (await once.told(paymentId))) throw new FacilitatorError("transaction_used");
+    // It may be asked about again until somebody is told that it paid.
+    return { isValid: true, payer: known.payer };
+  }
+
+  const settleSchema = {
+    tags: ["x402"],
+    body: paymentBody,
+    response: { 200: settleAnswer, 202: settleAnswer, 429: settleAnswer, 500: settleAnswer, 503: settleAnswer },
+  };
+  app.post("/settle", { schema: settleSchema, config: { idempotent: true } }, async (request, reply) => {
+    const { network } = request.body.paymentRequirements;
+    let asked: Asked | undefined;
+    try {
+      const caller = idempotencyKey(request.headers["idempotency-key"]);
+      asked = await read(request.body, await facts());
+      const payment = await charges.settle(asked.order);
+      return await answer(payment, network, caller, reply);
+    } catch (error) {
+      const { code, document } = statusOf(error, request, reply);
+      const known = asked && (await charges.get(asked.paymentId).catch(() => undefined));
+      return failed(reasonOf(code), document.detail, known, network);
+    }
+  });
+
+  async function answer(payment: PaymentView, network: string, caller: string | undefined, reply: FastifyReply) {
+    if (!hasArrived(payment)) return pending(payment, network, reply);
+    let mine: boolean;
+    try {
+      mine = await once.tell(payment, caller);
+    } catch (error) {
+      // The money has arrived: whatever goes wrong here, that it failed is not the answer.
+      context.onError(error, "x402");
+      return pending(payment, network, reply);
+    }
+    if (!mine) throw new FacilitatorError("transaction_used");
+    const { payer, amount, signature = "" } = payment;
+    return { success: true, payer, transaction: signature, network, amount: String(amount) };
+  }
+
+  /** What is final is an answer, with 200; what may be tried again has its own status. What cannot be read is no x402. */
+  function statusOf(error: unknown, request: FastifyRequest, reply: FastifyReply): Refused {
+    const refused = refusalOf(error, request.id);
+    if (refused.code === "invalid_request") throw error;
+    if (isFault(error)) context.onError(error, "x402");
+    request.refused = refused;
+    if (refused.retryAfterSeconds !== undefined) reply.header("retry-after", String(refused.retryAfterSeconds));
+    reply.code(refused.retryable ? refused.status : 200);
+    return refused;
+  }
+}
+
+function pending(payment: PaymentView, network: string, reply: FastifyReply) {
+  reply.code(202).header("retry-after", RETRY_AFTER_SECONDS);
+  return failed(
+    X402.PENDING,
+    "The transaction was sent. Whether it has paid is not known yet: ask again.",
+    payment,
+    network,
+  );
+}
+
+function failed(errorReason: string, errorMessage: string, known: PaymentView | undefined, network: string) {
+  const transaction = known?.signature ?? "";
+  return { success: false, errorReason, errorMessage, transaction, network, ...(known && { payer: known.payer }) };
+}
+
+/** x402 has a name of its own for a transaction that bought something before. All other codes are this service's. */
+function reasonOf(code: Code): string {
+  return code === "transaction_used" || code === "challenge_used" ? X402.DUPLICATE : code;
+}
+
+function hasArrived({ state }: PaymentView): boolean {
+  return state === "confirmed" || state === "finalized";
+}
+
+/** Signed, and perhaps on its way; a trial of its own would only show that its blockhash or its money is gone. */
+function hasStarted({ state }: PaymentView): boolean {
+  return (
+    state === "signed" || state === "sent" || state === "unknown" || state === "confirmed" || state === "finalized"
+  );
+}
+
+function differs(known: PaymentView, { recipient, currency, amount, feePayerKey }: SettleOrder["request"]): boolean {
+  return (
+    known.recipient !== recipient ||
+    known.asset !== currency ||
+    known.amount !== amount ||
+    known.feePayer !== feePayerKey
+  );
+}
+
+/** The caller's own, not its client's: who has it is told again what the first one with it was told. */
+function idempotencyKey(value: unknown): string | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== "string" || !/^[\x20-\x7e]{1,255}$/.test(value)) {
+    throw new FacilitatorError("idempotency_key_invalid");
+  }
+  return value;
+}
+
+/** Asks until there was an answer, then never again. */
+function cached<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | undefined;
+  return () => {
+    answer ??= ask().catch((error: unknown) => {
+      answer = undefined;
+      throw error;
+    });
+    return answer;
+  };
+}
