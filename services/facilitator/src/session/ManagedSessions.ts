@@ -66,9 +66,9 @@ export interface ManagedSessions {
     authentication: SessionAction.Use["authentication"],
   ): Promise<{ readonly voucher: SignedVoucher.SignedVoucher; readonly session: SessionView }>;
   topUp(action: SessionAction.TopUp): Promise<SessionView | StillPending>;
-  /** By the buyer's fresh voucher or proof, or by the close token. */
+  /** By the buyer's fresh voucher or proof, or by the close token. What is still `closing` then goes on by itself. */
   close(
     action: SessionAction.Close | { readonly channelId: string; readonly closeToken: string },
-  ): Promise<SessionView | StillPending>;
+  ): Promise<SessionView>;
   get(channelId: string): Promise<SessionView | undefined>;
 }

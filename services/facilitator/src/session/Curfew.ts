@@ -1,0 +1,125 @@
+// What the watchtower does not know of: sessions are closed when their time is over, and when nothing more can be bought with
+// what is left; and what is fronted for sessions that are gone is counted no more.
+import type { ChannelState } from "@mppsol/server/stores";
+import type { Closings } from "./Closings.js";
+import type { Parts } from "./Desks.js";
+import type { Fronted, Fronting } from "./Fronting.js";
+
+export interface CurfewOptions {
+  /** Milliseconds between rounds. Default 5,000. */
+  readonly intervalMs?: number;
+  /** Milliseconds that a session whose deposit is used up waits for a top-up. Default 60,000. */
+  readonly lowBalanceMs?: number;
+}
+
+/** Channels read at a time. */
+const PAGE = 100;
+/** Channels that are closed at a time. */
+const CONCURRENCY = 4;
+/** Milliseconds between looks at what is fronted. */
+const SWEEP_MS = 60_000;
+/** Longer than an open can take: what has no channel by then never gets one. */
+const ABANDONED_MS = 15 * 60_000;
+
+export class Curfew {
+  readonly #parts: Parts;
+  readonly #closings: Closings;
+  readonly #fronting: Fronting;
+  readonly #options: CurfewOptions;
+  #sweptAt = Number.NEGATIVE_INFINITY;
+  #timer: NodeJS.Timeout | undefined;
+  #round: Promise<void> | undefined;
+  #stopping = false;
+
+  constructor(parts: Parts, closings: Closings, fronting: Fronting, options: CurfewOptions) {
+    this.#parts = parts;
+    this.#closings = closings;
+    this.#fronting = fronting;
+    this.#options = options;
+  }
+
+  start(): void {
+    if (this.#timer !== undefined) return;
+    this.#stopping = false;
+    this.#schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    await this.#round;
+  }
+
+  /** One round. Never rejects. */
+  tick(): Promise<void> {
+    this.#round ??= this.#tick().finally(() => {
+      this.#round = undefined;
+    });
+    return this.#round;
+  }
+
+  #schedule(): void {
+    this.#timer = setTimeout(() => {
+      void this.tick().then(() => {
+        if (!this.#stopping) this.#schedule();
+      });
+    }, this.#options.intervalMs ?? 5_000);
+    this.#timer.unref();
+  }
+
+  async #tick(): Promise<void> {
+    const { now, onError } = this.#parts;
+    await this.#closeDue().catch((error: unknown) => onError(error, "looking for sessions whose time is over"));
+    if (now() - this.#sweptAt < SWEEP_MS) return;
+    this.#sweptAt = now();
+    await this.#sweep().catch((error: unknown) => onError(error, "counting what is fronted"));
+  }
+
+  async #closeDue(): Promise<void> {
+    const { store } = this.#parts;
+    for (let after = ""; !this.#stopping; ) {
+      const page = await store.channels.list({ status: "open", limit: PAGE, after });
+      const last = page.at(-1);
+      if (last === undefined) return;
+      const fronted = await this.#fronting.of(page.map(({ channelId }) => channelId));
+      const due = page.filter((channel) => this.#isDue(channel, fronted.get(channel.channelId))).values();
+      const worker = async () => {
+        for (const channel of due) await this.#close(channel);
+      };
+      await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+      after = last.channelId;
+    }
+  }
+
+  #isDue({ escrowed, accepted, lastActivityAt }: ChannelState, fronted: Fronted | undefined): boolean {
+    // One that never opened is the watchtower's.
+    if (fronted === undefined || escrowed === 0n) return false;
+    const now = this.#parts.now();
+    if (now >= fronted.closesAt) return true;
+    return escrowed - accepted < fronted.unitAmount && now - lastActivityAt >= (this.#options.lowBalanceMs ?? 60_000);
+  }
+
+  async #close(channel: ChannelState): Promise<void> {
+    try {
+      await this.#closings.end(channel, "seller");
+    } catch (error) {
+      this.#parts.onError(error, `closing ${channel.channelId}`);
+    }
+  }
+
+  /** The watchtower says when rent is back. Where nobody heard it, or an open ended half way, this finds out. */
+  async #sweep(): Promise<void> {
+    const { store, now } = this.#parts;
+    for (let after = ""; !this.#stopping; ) {
+      const page = await this.#fronting.out(after, now() - ABANDONED_MS, PAGE);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      for (const { channelId } of page) {
+        const channel = await store.channels.get(channelId);
+        if (channel === undefined || channel.reclaimed === true) await this.#fronting.over(channelId);
+      }
+      after = last.channelId;
+    }
+  }
+}

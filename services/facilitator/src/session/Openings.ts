@@ -1,0 +1,139 @@
+// Opening and topping up managed sessions at the sponsor's cost: the terms are recognised, what they cost is counted, and
+// @mppsol/server does the rest.
+import { RefusedError, type SessionAction } from "@mppsol/core";
+import { type Challenged, FeePayer, Opener, type SessionServerSettings, TopUps } from "@mppsol/server/parts";
+import type { ChannelState } from "@mppsol/server/stores";
+import { VersionedTransaction } from "@solana/web3.js";
+import type { Desks, Parts } from "./Desks.js";
+import type { Fronting } from "./Fronting.js";
+import type { StillPending } from "./ManagedSessions.js";
+import type { Terms } from "./Terms.js";
+
+/** A transaction that has landed. */
+export interface Done {
+  readonly channel: ChannelState;
+  /** Base58. */
+  readonly signature: string;
+}
+
+export class Openings {
+  readonly #parts: Parts;
+  readonly #desks: Desks;
+  readonly #terms: Terms;
+  readonly #fronting: Fronting;
+
+  constructor(parts: Parts, desks: Desks, terms: Terms, fronting: Fronting) {
+    this.#parts = parts;
+    this.#desks = desks;
+    this.#terms = terms;
+    this.#fronting = fronting;
+  }
+
+  /**
+   * Opens, or says what has become of it: the same credential gets the same answer.
+   * @throws {RefusedError} {FacilitatorError} and then nothing was broadcast, or what was has failed or can never land.
+   */
+  async open(action: SessionAction.Open, challenged: Challenged): Promise<Done | StillPending> {
+    const { seller, amount, settings } = await this.#terms.recognise(challenged.request);
+    this.#requireStranger(action.payer, "payer");
+    // In operator mode it must be the operator's key, which the challenge names.
+    if (challenged.request.voucherSigner === "client") this.#requireStranger(action.authorizedSigner, "voucher signer");
+    const { channelId, payer, mint } = action;
+    const { config, now } = this.#parts;
+    const counted: Counted = async (lamports, work) => {
+      await this.#terms.requireAccount(seller, mint);
+      const frontedAt = now();
+      const closesAt = frontedAt + config.maxSessionSeconds * 1000;
+      const rent = lamports - feesOf(settings);
+      await this.#fronting.take({ channelId, payer, seller, unitAmount: amount, frontedAt, closesAt, lamports, rent });
+      try {
+        return await work();
+      } catch (error) {
+        // After anything else it may have been kept.
+        if (error instanceof RefusedError) await this.#fronting.refused(channelId);
+        throw error;
+      }
+    };
+    const opened = await new Opener(settings, this.#feePayer(settings, counted)).open(action, challenged);
+    if (opened.kind === "pending") return { pending: true, signature: opened.signature };
+    const { channel, signature } = opened;
+    // Everybody can read the transaction on chain; only the buyer and the seller know what challenge it answered.
+    if (channel.challengeId !== challenged.id || signature === undefined) throw new RefusedError("open-used");
+    this.#desks.desk(channel).channels.remember(channel);
+    return { channel, signature };
+  }
+
+  /**
+   * @param unitAmount base units of one unit: what a top-up must add at least, unless the least deposit is more.
+   * @throws {RefusedError} {FacilitatorError} as `open`
+   */
+  async topUp(action: SessionAction.TopUp, channel: ChannelState, unitAmount: bigint): Promise<Done | StillPending> {
+    const { channels } = this.#desks.desk(channel);
+    channels.requireOpen(channel);
+    const { mint, voucherSigner: mode, payer } = channel;
+    const feePayer = this.#desks.feePayers.signer(feePayerOf(action.transaction) ?? "");
+    if (feePayer === undefined) throw new RefusedError("topup-fee-payer");
+    const settings = this.#desks.of({ mint, mode, feePayer });
+    const of = { payer, seller: channel.distributionSplits[0]?.recipient ?? channel.payee };
+    const counted: Counted = async (lamports, work) => {
+      const spentAt = this.#parts.now();
+      await this.#fronting.spend(of, lamports, spentAt);
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof RefusedError) await this.#fronting.unspend(of, lamports, spentAt);
+        throw error;
+      }
+    };
+    const done = await new TopUps(settings, this.#feePayer(settings, counted)).topUp(action, channel, unitAmount);
+    if (done.kind === "pending") return { pending: true, signature: done.signature };
+    channels.remember(done.channel);
+    return done;
+  }
+
+  #requireStranger(key: string, as: string): void {
+    if (!this.#terms.isOurs(key)) return;
+    throw new RefusedError("open-fee-payer", `The ${as} is a key of this facilitator.`);
+  }
+
+  #feePayer(settings: SessionServerSettings, counted: Counted): FeePayer {
+    return new CountingFeePayer(settings, this.#desks.feePayers.book(settings.feePayerKey), counted);
+  }
+}
+
+/** Runs `work`, which signs, once `lamports` are counted. */
+type Counted = <T>(lamports: bigint, work: () => Promise<T>) => Promise<T>;
+
+/** Counts in the database before it sets aside in the process. */
+class CountingFeePayer extends FeePayer {
+  readonly #shared: FeePayer;
+  readonly #counted: Counted;
+
+  constructor(settings: SessionServerSettings, shared: FeePayer, counted: Counted) {
+    super(settings);
+    this.#shared = shared;
+    this.#counted = counted;
+  }
+
+  override sponsor<T>(id: string, lamports: bigint, work: () => Promise<T>): Promise<T> {
+    return this.#counted(lamports, () => this.#shared.sponsor(id, lamports, work));
+  }
+
+  override release(id: string): void {
+    this.#shared.release(id);
+  }
+}
+
+/** Lamports of an open that do not come back: two signatures and the highest priority fee. */
+function feesOf({ maxPriorityFeeLamports }: SessionServerSettings): bigint {
+  return 10_000n + maxPriorityFeeLamports;
+}
+
+/** Base58 of who is to pay the fee of these bytes, as far as they can be read. What they are is checked later. */
+function feePayerOf(bytes: Uint8Array): string | undefined {
+  try {
+    return VersionedTransaction.deserialize(bytes).message.staticAccountKeys[0]?.toBase58();
+  } catch {
+    throw new RefusedError("topup-transaction-encoding");
+  }
+}

@@ -1,0 +1,36 @@
+// A session as anybody may see it.
+import type { ChannelState } from "@mppsol/server/stores";
+import type { Fronted } from "./Fronting.js";
+import type { SessionView } from "./ManagedSessions.js";
+
+/** Of the channel as the store has it. Challenge id, proof and voucher are not in it: who has them can act. */
+export function viewOf(channel: ChannelState, fronted: Fronted | undefined): SessionView {
+  const { closureStartedAt, closeSignature, refunded } = channel;
+  return {
+    channelId: channel.channelId,
+    status: statusOf(channel),
+    payer: channel.payer,
+    payee: channel.payee,
+    seller: channel.distributionSplits[0]?.recipient ?? channel.payee,
+    mint: channel.mint,
+    tokenProgram: channel.tokenProgram,
+    channelProgram: channel.channelProgram,
+    authorizedSigner: channel.authorizedSigner,
+    voucherSigner: channel.voucherSigner,
+    deposit: channel.escrowed,
+    accepted: channel.accepted,
+    settledOnChain: channel.settledOnChain,
+    gracePeriodSeconds: channel.gracePeriodSeconds,
+    idleTimeoutSeconds: channel.idleTimeoutSeconds,
+    ...(fronted === undefined ? {} : { closesAt: fronted.closesAt }),
+    ...(closureStartedAt === undefined ? {} : { closureStartedAt }),
+    ...(closeSignature === undefined ? {} : { closeSignature }),
+    ...(refunded === undefined ? {} : { refunded }),
+  };
+}
+
+function statusOf({ status, escrowed, closureStartedAt }: ChannelState): SessionView["status"] {
+  if (status === "closed") return "closed";
+  if (status === "closing" || closureStartedAt !== undefined) return "closing";
+  return escrowed === 0n ? "opening" : "open";
+}
