@@ -58,9 +58,10 @@ describe("sessions of the agent", () => {
     expect(events.map(({ step }) => step)).deep.equal([
       ...["building", "signing", "signed", "opening", "opened", "voucher", "closing", "closed"],
     ]);
-    expect(events[3]).deep.equal({ step: "opening", channelId, amount: 1_000n });
-    expect(events[4]).deep.include({ step: "opened", channelId, amount: 1_000n }).and.have.property("signature");
-    expect(events[5]).deep.equal({ step: "voucher", channelId, cumulativeAmount: 10n });
+    const asset = world.mint.toBase58();
+    expect(events[3]).deep.equal({ step: "opening", channelId, asset, amount: 1_000n });
+    expect(events[4]).deep.include({ step: "opened", channelId, asset, amount: 1_000n }).and.have.property("signature");
+    expect(events[5]).deep.equal({ step: "voucher", channelId, asset, cumulativeAmount: 10n });
     expect(events[7]).deep.include({ step: "closed", channelId, amount: 990n }).and.have.property("signature");
   });
 

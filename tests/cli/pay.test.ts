@@ -84,9 +84,36 @@ describe("mppsol and a server", () => {
   it("curl exits with 3 and pays nothing when the price is over --max", async () => {
     const ran = await mppsol(["curl", ...at, "--max", "0.01", `${origin}/report`]);
     expect(ran.exitCode).to.equal(3);
-    expect(ran.stderr).to.contain("budget");
+    expect(ran.stderr).to.equal(
+      "mppsol: 0.05 USDC (50000 base units) is over the budget per request, which has 0.01 USDC (10000 base units) left; --max raises it\n",
+    );
+    const deposit = await mppsol(["curl", ...at, "--max-deposit", "0.000999", `${origin}/quote`]);
+    expect(deposit.exitCode).to.equal(3);
+    expect(deposit.stderr).to.contain("--max-deposit raises it");
     const balance = await mppsol(["wallet", "balance", "--json", ...at]);
     expect(balance.json()).to.have.nested.property("tokens[0].amount", "100000000");
+  });
+
+  it("curl takes a host without a scheme for http", async () => {
+    const ran = await mppsol(["curl", ...at, `${new URL(origin).host}/report`]);
+    expect(ran).to.deep.include({ exitCode: 0, stdout: '{"report":"42 pages"}' });
+    const named = await mppsol(["curl", ...at, `localhost:${new URL(origin).port}/`]);
+    expect(named.stderr).to.not.contain("URL");
+    for (const none of ["ftp://127.0.0.1/", "http://", "http:///x", "a b", ""]) {
+      expect((await mppsol(["curl", ...at, none])).exitCode, none).to.equal(2);
+    }
+  });
+
+  it("curl says on a terminal what it does, in units, and begins a message on a line of its own", async () => {
+    const paid = await mppsol(["curl", ...at, `${origin}/report`], { terminal: true });
+    expect(paid.stderr).to.match(/^paid 0\.05 USDC \(50000 base units\): \w+$/m);
+    const session = await mppsol(["curl", ...at, `${origin}/quote`], { terminal: true });
+    expect(session.stderr).to.match(/^opening \w+ 0\.1 USDC \(100000 base units\)$/m);
+    expect(session.stderr).to.match(/^voucher for 0\.001 USDC \(1000 base units\) in all on \w+$/m);
+    const refused = await mppsol(["curl", ...at, `${origin}/none`], { terminal: true });
+    expect([refused.exitCode, refused.stdout]).to.deep.equal([1, "no such thing\n"]);
+    const piped = await mppsol(["curl", ...at, `${origin}/none`]);
+    expect([piped.exitCode, piped.stdout]).to.deep.equal([1, "no such thing"]);
   });
 
   it("curl exits with 1 when the answer is an error", async () => {
@@ -122,6 +149,12 @@ describe("mppsol and a server", () => {
       spent: string;
     }[];
     expect(listed.map(({ spent }) => spent)).to.deep.equal(["2000"]);
+    const shown = (await mppsol(["sessions", "list", ...at])).stdout.split("\n");
+    expect(shown.slice(1, 4)).to.deep.equal([
+      "  spent       0.002 USDC (2000 base units)",
+      "  signed for  0.002 USDC (2000 base units)",
+      "  deposited   0.1 USDC (100000 base units)",
+    ]);
     const channelId = listed[0]?.channelId ?? "";
     const inspected = await mppsol(["inspect", "--json", ...at, channelId]);
     expect(inspected.json()).to.deep.include({ kind: "channel", status: "open", valid: true });
@@ -129,8 +162,11 @@ describe("mppsol and a server", () => {
     expect(closed.exitCode, closed.stderr).to.equal(0);
     expect(JSON.parse(closed.stdout)).to.have.nested.property("[0].kind", "closed");
     expect((await mppsol(["sessions", "list", ...at])).stdout).to.equal("no open sessions\n");
+    await mppsol(["curl", ...at, `${origin}/quote`]);
+    const said = await mppsol(["sessions", "close", "--all", ...at]);
+    expect(said.stdout).to.match(/^\w+ closed, 0\.099 USDC \(99000 base units\) back\n$/);
     const balance = await mppsol(["wallet", "balance", "--json", ...at]);
-    expect(balance.json()).to.have.nested.property("tokens[0].amount", "99998000");
+    expect(balance.json()).to.have.nested.property("tokens[0].amount", "99997000");
   });
 
   it("sessions close says which channel the wallet does not have", async () => {

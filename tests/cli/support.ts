@@ -20,7 +20,10 @@ export function freshHome(): string {
   return home;
 }
 
-export async function mppsol(args: readonly string[], options: { stdin?: string; now?: number } = {}): Promise<Ran> {
+export async function mppsol(
+  args: readonly string[],
+  options: { stdin?: string; now?: number; terminal?: boolean } = {},
+): Promise<Ran> {
   const out: Uint8Array[] = [];
   let stderr = "";
   const exitCode = await run(args, {
@@ -29,7 +32,8 @@ export async function mppsol(args: readonly string[], options: { stdin?: string;
       err: (text) => {
         stderr += text;
       },
-      terminal: false,
+      terminal: options.terminal === true,
+      shared: options.terminal === true,
     },
     now: () => options.now ?? Date.now(),
     stdin: async () => options.stdin ?? "",

@@ -115,11 +115,26 @@ export type Progress =
       readonly intent: "charge" | "session";
       readonly url: string;
     }
-  | { readonly step: "paid"; readonly url: string; readonly reference: string; readonly amount: bigint }
   | {
-      readonly step: "opening" | "opened" | "topup" | "closing" | "closed";
+      readonly step: "paid";
+      readonly url: string;
+      readonly reference: string;
+      /** "sol" or the mint. */
+      readonly asset: string;
+      readonly amount: bigint;
+    }
+  | {
+      readonly step: "opening" | "opened" | "topup";
+      readonly channelId: string;
+      /** The mint. */
+      readonly asset: string;
+      readonly amount: bigint;
+      readonly signature?: string;
+    }
+  | {
+      readonly step: "closing" | "closed";
       readonly channelId: string;
       readonly amount?: bigint;
       readonly signature?: string;
     }
-  | { readonly step: "voucher"; readonly channelId: string; readonly cumulativeAmount: bigint };
+  | { readonly step: "voucher"; readonly channelId: string; readonly asset: string; readonly cumulativeAmount: bigint };

@@ -7,13 +7,36 @@ export interface Streams {
   readonly err: (text: string) => void;
   /** Whether somebody looks on: progress is shown on a terminal only. */
   readonly terminal: boolean;
+  /** Whether `out` and `err` end on one screen: then a message begins on a line of its own. */
+  readonly shared: boolean;
 }
 
 export const STANDARD: Streams = {
   out: (text) => void process.stdout.write(text),
   err: (text) => void process.stderr.write(text),
   terminal: process.stderr.isTTY === true,
+  shared: process.stdout.isTTY === true && process.stderr.isTTY === true,
 };
+
+/**
+ * The streams, with a line break before a message where the output stands in the middle of a line of the same screen. What
+ * goes to a file or a pipe stays as it is, to the byte.
+ */
+export function onLines({ out, err, ...rest }: Streams): Streams {
+  let midLine = false;
+  return {
+    ...rest,
+    out: (text) => {
+      if (text.length > 0) midLine = text.at(-1) !== (typeof text === "string" ? "\n" : 0x0a);
+      out(text);
+    },
+    err: (text) => {
+      if (midLine && rest.shared) out("\n");
+      midLine = false;
+      err(text);
+    },
+  };
+}
 
 export class Output {
   readonly json: boolean;

@@ -9,6 +9,7 @@ import { sessionsCommand } from "./commands/sessions.js";
 import { validateCommand } from "./commands/validate.js";
 import { walletCommand } from "./commands/wallet.js";
 import { CliError, EXIT, type ExitCode } from "./exit.js";
+import { onLines } from "./output.js";
 
 const EXIT_CODES = `
 Exit codes:
@@ -49,7 +50,8 @@ function configure(command: Command, context: Context): void {
 }
 
 /** Runs a command line; what it should exit with. Never throws for what a user can cause. */
-export async function run(argv: readonly string[], context: Context): Promise<ExitCode> {
+export async function run(argv: readonly string[], given: Context): Promise<ExitCode> {
+  const context = { ...given, streams: onLines(given.streams) };
   try {
     await program(context).parseAsync([...argv], { from: "user" });
     return EXIT.ok;

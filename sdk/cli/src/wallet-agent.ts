@@ -2,6 +2,7 @@
 import { createInterface } from "node:readline/promises";
 import {
   type Agent,
+  BudgetExceededError,
   type BudgetLimits,
   type Confirmation,
   ConfirmDeclinedError,
@@ -13,9 +14,10 @@ import {
 } from "@mppsol/agent";
 import { CliError, EXIT, usage } from "./exit.js";
 import { defaultKeypairPath, home, readKeypair } from "./home.js";
+import { money } from "./money.js";
 import { type Cluster, USDC } from "./network.js";
 import type { Output } from "./output.js";
-import { decimal, units } from "./units.js";
+import { units } from "./units.js";
 
 export interface PayOptions {
   readonly keypair?: string;
@@ -44,7 +46,7 @@ export function walletAgent(options: PayOptions, cluster: Cluster, out: Output, 
     ...(memory ? {} : { store: `${home()}/agents/${network}/${keypair.publicKey.toBase58()}` }),
     ...(options.prefer === undefined ? {} : { prefer: prefer(options.prefer) }),
     confirm: (payment) => (ask ? confirm(payment, out) : true),
-    onProgress: (event) => out.progress(progress(event)),
+    onProgress: (event) => out.progress(progress(event, network)),
     onWarning: (message) => out.warn(message),
   });
 }
@@ -72,7 +74,7 @@ function prefer(text: string): "charge" | "session" {
 /** Somebody at a terminal is asked; nobody else can say yes. */
 async function confirm({ kind, amount, asset, recipients, url }: Confirmation, out: Output): Promise<boolean> {
   const what = kind === "deposit" ? "Lock" : "Pay";
-  const sum = asset === USDC.mainnet ? `${decimal(amount, 6)} USDC` : `${amount} base units of ${asset}`;
+  const sum = money(amount, asset, "mainnet");
   if (!process.stdin.isTTY) {
     out.warn(`${url} asks for ${sum} on mainnet; --yes pays without asking`);
     return false;
@@ -86,24 +88,32 @@ async function confirm({ kind, amount, asset, recipients, url }: Confirmation, o
 }
 
 /** One line an event. */
-export function progress(event: Progress): string {
+export function progress(event: Progress, network: Cluster["network"]): string {
   switch (event.step) {
     case "paid":
-      return `paid ${event.amount}: ${event.reference}`;
+      return `paid ${money(event.amount, event.asset, network)}: ${event.reference}`;
     case "voucher":
-      return `voucher for ${event.cumulativeAmount} in all on ${event.channelId}`;
+      return `voucher for ${money(event.cumulativeAmount, event.asset, network)} in all on ${event.channelId}`;
+    case "opening":
+    case "opened":
+    case "topup":
+      return `${event.step} ${event.channelId} ${money(event.amount, event.asset, network)}`;
     case "building":
     case "signing":
     case "signed":
     case "paying":
       return `${event.step} (${event.intent})`;
-    default:
-      return `${event.step} ${event.channelId}${event.amount === undefined ? "" : ` ${event.amount}`}`;
+    case "closing":
+    case "closed":
+      return `${event.step} ${event.channelId}`;
   }
 }
 
 /** An agent's error as an ending of the command: declined, pending, or failed. */
-export function payEnding(error: unknown): unknown {
+export function payEnding(error: unknown, { network }: Cluster): unknown {
+  if (error instanceof BudgetExceededError) {
+    return new CliError(overBudget(error, network), EXIT.declined, error.code, { cause: error });
+  }
   if (error instanceof NotPaidError || error instanceof ConfirmDeclinedError) {
     return new CliError(error.message, EXIT.declined, error.code, { cause: error });
   }
@@ -112,4 +122,12 @@ export function payEnding(error: unknown): unknown {
     return new CliError(error.message, EXIT.pending, error.code, { cause: error });
   }
   return error;
+}
+
+/** What the budget says, and the option that raises it. */
+function overBudget({ asset, limit, requested, available }: BudgetExceededError, network: Cluster["network"]): string {
+  const [sum, left] = [money(requested, asset, network), money(available, asset, network)];
+  const whole = asset === USDC[network] ? (limit === "deposit" ? "--max-deposit" : "--max") : "--token";
+  const option = asset === "sol" ? "--max-sol" : whole;
+  return `${sum} is over the budget per ${limit}, which has ${left} left; ${option} raises it`;
 }

@@ -192,7 +192,7 @@ class Transfer {
     this.reference ??= receipt?.reference;
     await this.#pending.settle(this.#authorization, { fate: "paid" });
     const { url, request, reference = "" } = this;
-    this.#context.progress({ step: "paid", url, reference, amount: request.amount });
+    this.#context.progress({ step: "paid", url, reference, asset: request.currency, amount: request.amount });
   }
 
   leave(): void {

@@ -126,7 +126,7 @@ async function begin(desk: Desk, terms: Terms, errand: Errand, already: bigint):
       },
     });
     await channel.persist({});
-    context.progress({ step: "opening", channelId: channel.id, amount: deposit });
+    context.progress({ step: "opening", channelId: channel.id, asset: channel.record.mint, amount: deposit });
     return channel;
   } catch (error) {
     authorization.cancel();
@@ -150,7 +150,7 @@ async function again(desk: Desk, channel: Channel, terms: Terms, errand: Errand)
     ...{ idempotencyKey: randomUUID(), authorization: before?.authorization ?? "" },
   };
   await channel.persist({ ...chosen, ...signed.members, transaction, url: errand.url, method: errand.method });
-  context.progress({ step: "opening", channelId, amount: openingDeposit });
+  context.progress({ step: "opening", channelId, asset: record.mint, amount: openingDeposit });
 }
 
 /** The wallet's signatures: of the transaction, and of the proof when the seller signs the vouchers. */
@@ -277,7 +277,7 @@ async function landed(desk: Desk, channel: Channel, signature?: string): Promise
   channel.spentKnown = true;
   for (const { authorization } of deposits) await locked(desk, channel, authorization);
   desk.context.progress({
-    ...{ step: "opened", channelId: record.channelId, amount: state.deposit },
+    ...{ step: "opened", channelId: record.channelId, asset: record.mint, amount: state.deposit },
     ...(signature === undefined ? {} : { signature }),
   });
   return true;

@@ -189,7 +189,7 @@ async function arrived(desk: Desk, channel: Channel, signature?: string): Promis
   await channel.persist({ deposit: state.deposit, deposits }, ["transaction"]);
   await locked(desk, channel, pending.authorization);
   desk.context.progress({
-    ...{ step: "topup", channelId: record.channelId, amount: pending.amount },
+    ...{ step: "topup", channelId: record.channelId, asset: record.mint, amount: pending.amount },
     ...(signature === undefined ? {} : { signature }),
   });
   return true;

@@ -64,7 +64,8 @@ export async function grant(
     await channel.persist({ ...use, signed: target, highest: voucher, pending });
     // From here on it is the server's for the asking, whether or not it is ever sent.
     authorization.commit();
-    context.progress({ step: "voucher", channelId: record.channelId, cumulativeAmount: target });
+    const { channelId, mint: asset } = record;
+    context.progress({ step: "voucher", channelId, asset, cumulativeAmount: target });
     return voucher;
   } catch (error) {
     authorization.cancel();

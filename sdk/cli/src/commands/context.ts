@@ -1,5 +1,6 @@
 // What every command is given: its options' common part, output, and the clock.
 import type { Command } from "commander";
+import { usage } from "../exit.js";
 import { Output, type Streams } from "../output.js";
 
 /** Options that every command takes. */
@@ -20,6 +21,16 @@ export interface Context {
 /** The output that a command's options ask for. */
 export function output(context: Context, options: Common): Output {
   return new Output(context.streams, options.json === true);
+}
+
+/**
+ * The URL of an argument; `http://` where it names no scheme, as curl has it.
+ * @throws {CliError} for what is no http(s) URL.
+ */
+export function httpUrl(text: string, command: string): string {
+  const url = /^[a-z][a-z0-9+.-]*:\/\//i.test(text) ? text : `http://${text}`;
+  if (!/^https?:\/\/[^/]/i.test(url) || !URL.canParse(url)) throw usage(`${command}: ${text} is not an http(s) URL`);
+  return url;
 }
 
 /** `command` with the options that commands of the chain share. */

@@ -6,7 +6,7 @@ import { CliError, EXIT, usage } from "../exit.js";
 import { cluster } from "../network.js";
 import type { Output } from "../output.js";
 import { type PayOptions, payEnding, walletAgent } from "../wallet-agent.js";
-import { type Common, type Context, output, withCluster, withJson, withKeypair } from "./context.js";
+import { type Common, type Context, httpUrl, output, withCluster, withJson, withKeypair } from "./context.js";
 
 interface Options extends Common, Omit<PayOptions, "keypair"> {
   readonly request?: string;
@@ -28,7 +28,7 @@ export function withLimits(command: Command): Command {
 export function curlCommand(context: Context): Command {
   const command = new Command("curl")
     .description("request a URL and pay for it when it costs; sessions stay open for the next call")
-    .argument("<url>")
+    .argument("<url>", "http:// where it names no scheme")
     .option("-X, --request <method>", "method (default: GET, or POST with --data)")
     .option("-H, --header <line>", "header, as `Name: value`; may be repeated", collect, [])
     .option("-d, --data <text>", "body; @FILE reads a file, @- standard input")
@@ -38,15 +38,16 @@ export function curlCommand(context: Context): Command {
   command
     .option("--prefer <intent>", "charge or session, where a server takes both")
     .option("-y, --yes", "on mainnet: pay without asking");
-  return withLimits(withJson(withCluster(withKeypair(command)))).action(async (url: string, options: Options) => {
-    if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw usage(`curl: ${url} is not an http(s) URL`);
+  return withLimits(withJson(withCluster(withKeypair(command)))).action(async (given: string, options: Options) => {
+    const url = httpUrl(given, "curl");
     const init = await request(options, context);
     const out = output(context, options);
-    const agent = walletAgent(options, cluster(options), out);
+    const at = cluster(options);
+    const agent = walletAgent(options, at, out);
     try {
       await fetchAndPrint(agent, url, init, options, out);
     } catch (error) {
-      throw payEnding(error);
+      throw payEnding(error, at);
     } finally {
       await agent.close({ keepSessions: true });
     }

@@ -2,6 +2,7 @@
 import type { ChannelInfo, CloseOutcome, ForcedClose } from "@mppsol/agent";
 import { Command } from "commander";
 import { CliError, EXIT, usage } from "../exit.js";
+import { money } from "../money.js";
 import { cluster } from "../network.js";
 import { toJsonValue } from "../output.js";
 import { type PayOptions, payEnding, walletAgent } from "../wallet-agent.js";
@@ -64,10 +65,11 @@ function closeCommand(context: Context): Command {
             outcomes.push(await agent.forceClose(channel.channelId, { wait: options.wait === true }));
           } else outcomes.push(...(await agent.closeSessions({ channelId: channel.channelId })));
         }
-        out.result(outcomes.map(json), outcomes.length === 0 ? ["no open sessions"] : outcomes.map(line));
+        const lines = outcomes.map((outcome) => line(outcome, known));
+        out.result(outcomes.map(json), outcomes.length === 0 ? ["no open sessions"] : lines);
         if (outcomes.some(({ kind }) => kind === "left")) throw new CliError("", EXIT.failed, "left");
       } catch (error) {
-        throw payEnding(error);
+        throw payEnding(error, cluster(options));
       } finally {
         await agent.close({ keepSessions: true });
       }
@@ -79,10 +81,13 @@ function keypair(options: Common): { keypair?: string } {
 }
 
 function show(channel: ChannelInfo): string[] {
-  const { channelId, status, origin, deposit, signed, spent, mint } = channel;
+  const { channelId, status, origin, deposit, signed, spent, mint, network } = channel;
+  const sum = (amount: bigint) => money(amount, mint, network);
   return [
     `${channelId}  ${status}  ${origin}`,
-    `  ${spent} spent, ${signed} signed for, ${deposit} deposited (base units of ${mint})`,
+    `  spent       ${sum(spent)}`,
+    `  signed for  ${sum(signed)}`,
+    `  deposited   ${sum(deposit)}`,
     ...(channel.distrusted === undefined ? [] : [`  not used any more: ${channel.distrusted}`]),
   ];
 }
@@ -93,7 +98,7 @@ function json(outcome: CloseOutcome | ForcedClose) {
   return { kind: "left", channelId: outcome.channelId, error: { code, message: outcome.error.message } };
 }
 
-function line(outcome: CloseOutcome | ForcedClose): string {
+function line(outcome: CloseOutcome | ForcedClose, known: readonly ChannelInfo[]): string {
   const { channelId } = outcome;
   if (outcome.kind === "left") {
     return `${outcome.error.message}; try again, or leave without the seller: mppsol sessions close ${channelId} --force`;
@@ -102,5 +107,7 @@ function line(outcome: CloseOutcome | ForcedClose): string {
     const when = new Date(outcome.sealableAt * 1000).toISOString();
     return `${channelId} can be emptied at ${when}: call this again then`;
   }
-  return `${channelId} closed${outcome.refunded === undefined ? "" : `, ${outcome.refunded} base units back`}`;
+  const channel = known.find((one) => one.channelId === channelId);
+  if (outcome.refunded === undefined || channel === undefined) return `${channelId} closed`;
+  return `${channelId} closed, ${money(outcome.refunded, channel.mint, channel.network)} back`;
 }

@@ -11,7 +11,7 @@ import { type Check, Checks } from "../validate/checks.js";
 import { checkDiscovery } from "../validate/discovery.js";
 import { checkPayment } from "../validate/pay.js";
 import { type PayOptions, payEnding, walletAgent } from "../wallet-agent.js";
-import { type Common, type Context, output, withCluster, withJson, withKeypair } from "./context.js";
+import { type Common, type Context, httpUrl, output, withCluster, withJson, withKeypair } from "./context.js";
 import { withLimits } from "./curl.js";
 
 interface Options extends Common, Omit<PayOptions, "keypair"> {
@@ -30,8 +30,8 @@ export function validateCommand(context: Context): Command {
     .argument("<url>", "the paid resource, or the server's root, whose /openapi.json then names the resources")
     .option("--method <method>", "method of the paid resource", "GET")
     .option("--pay", "pay for real with the wallet, try a replay, and check the money on the chain; never on mainnet")
-    .action(async (url: string, options: Options) => {
-      if (!/^https?:\/\//.test(url) || !URL.canParse(url)) throw usage(`validate: ${url} is not an http(s) URL`);
+    .action(async (given: string, options: Options) => {
+      const url = httpUrl(given, "validate");
       const at = cluster(options);
       if (options.pay === true && at.network === "mainnet") throw usage("validate: --pay is for localnet and devnet");
       const out = output(context, options);
@@ -40,7 +40,7 @@ export function validateCommand(context: Context): Command {
       try {
         await validate(checks, url, options, at, agents);
       } catch (error) {
-        throw payEnding(error);
+        throw payEnding(error, at);
       } finally {
         for (const agent of Object.values(agents ?? {})) await agent.close();
       }
