@@ -1,5 +1,6 @@
 // The pieces that services are composed of: the same ones that `createPayments` is made of. No stable interface.
 export * from "./chain/index.js";
+export { within } from "./chain/sleep.js";
 export { type Action, actionOf } from "./charge/actions.js";
 export { type Asset, assetOf, type Desk, orUnavailable } from "./charge/desk.js";
 export { GiveUp } from "./charge/GiveUp.js";
@@ -11,6 +12,8 @@ export { type PaymentTransaction, readTransaction } from "./charge/readTransacti
 export { Sponsor } from "./charge/Sponsor.js";
 export { deskOf } from "./charge/selfSettlement.js";
 export { Turns } from "./charge/Turns.js";
+export * from "./facilitator/index.js";
+export { type Asset as Money, assetOf as moneyOf } from "./price.js";
 export { Channels } from "./session/Channels.js";
 export { CloseRequests } from "./session/CloseRequests.js";
 export { Closer } from "./session/Closer.js";

@@ -28,6 +28,11 @@ export interface Config {
   readonly sponsorLamportsPerDay: bigint;
   readonly sponsorLamportsPerDayPerPayer: bigint;
   readonly sponsorLamportsPerDayPerSeller: bigint;
+  /**
+   * Token accounts of splits that a day's charges may create at our expense. Absent or 0: none. Whoever asks for a payment
+   * names the owners, who can close their accounts and keep the rent: at most this is lost a day.
+   */
+  readonly sponsorAccountsPerDay?: number;
   readonly maxOpenSessionsPerBuyer: number;
   /** Base units. */
   readonly minDeposit: bigint;

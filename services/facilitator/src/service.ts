@@ -5,6 +5,7 @@ import type { FastifyServerOptions } from "fastify";
 import { Redis } from "ioredis";
 import { buildApp } from "./app.js";
 import type { ChargeEngine } from "./charge/ChargeEngine.js";
+import { createChargeEngine } from "./charge/engine.js";
 import type { Config } from "./config.js";
 import type { Context } from "./context.js";
 import { SqlTables } from "./db/SqlTables.js";
@@ -91,7 +92,8 @@ async function compose(
 
   const metrics = createMetrics();
   const base = { config, rpc, store, tables, metrics, now, onError };
-  const charges = overrides.charges!(base);
+  const engine = overrides.charges === undefined ? createChargeEngine(base) : undefined;
+  const charges = engine ?? overrides.charges!(base);
   const sessions = overrides.sessions!({ ...base, charges });
   const context: Context = { ...base, charges, sessions };
   const health = new HealthChecks(config, { nodes, rpc, tables, now });
@@ -113,6 +115,7 @@ async function compose(
     ),
   ];
   for (const task of tasks) task.start();
+  engine?.start();
 
   let closed: Promise<void> | undefined;
   async function close(limitMs: number): Promise<void> {
@@ -125,6 +128,7 @@ async function compose(
     } finally {
       clearTimeout(cut);
       await Promise.allSettled(tasks.map((task) => task.stop()));
+      await engine?.close();
       redis?.disconnect();
       await store.close();
     }

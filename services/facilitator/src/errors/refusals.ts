@@ -121,3 +121,8 @@ const CODES: Readonly<Record<Refusal.Code, Code>> = {
 export function codeOf(refusal: Refusal.Code): Code {
   return CODES[refusal];
 }
+
+/** Whether text from a store is a code of core. */
+export function isRefusalCode(text: string): text is Refusal.Code {
+  return Object.hasOwn(CODES, text);
+}

@@ -1,0 +1,175 @@
+// What sponsors with the same keys agree on, in the database that their processes share.
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type RentClaim, type SponsorBook, type Statement, StoreError, Turns } from "@mppsol/server/parts";
+import type { Tables } from "../db/Tables.js";
+
+/** A process that says nothing for so long counts as dead: others take its turns. */
+const LEASE_MS = 15_000;
+
+/** Milliseconds between looks at a turn that another process has. */
+const POLL_MS = 100;
+
+/**
+ * Lamports are set aside for at most so long, and then forgotten: by then the payment has landed, or a balance that was
+ * too low lets it expire, which costs nobody anything.
+ */
+const HOLD_MS = 120_000;
+
+/** A claim sees neither its own row nor that of somebody who committed meanwhile: then it is tried again. */
+const CLAIM_TRIES = 5;
+
+const TAKE: Statement = {
+  name: "facilitator_take_turn",
+  text: `
+INSERT INTO facilitator_turns AS t (name, owner, until) VALUES ($1::text, $2::text, $3::bigint)
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE t.until <= $4::bigint
+RETURNING 'taken'`,
+};
+
+const RENEW: Statement = {
+  name: "facilitator_renew_turn",
+  text: "UPDATE facilitator_turns SET until = $3::bigint WHERE name = $1::text AND owner = $2::text",
+};
+
+const LEAVE: Statement = {
+  name: "facilitator_leave_turn",
+  text: "DELETE FROM facilitator_turns WHERE name = $1::text AND owner = $2::text",
+};
+
+const CLAIM_RENT: Statement = {
+  name: "facilitator_claim_rent",
+  text: `
+WITH claimed AS (
+  INSERT INTO facilitator_rents AS r (account, holder, until) VALUES ($1::text, $2::text, $3::bigint)
+  ON CONFLICT (account) DO UPDATE SET holder = excluded.holder, until = excluded.until
+    WHERE r.until <= $4::bigint OR r.holder = excluded.holder OR r.holder = $5::text
+  RETURNING r.holder
+)
+SELECT holder FROM claimed
+UNION ALL
+SELECT r.holder FROM facilitator_rents r WHERE r.account = $1::text AND NOT EXISTS (SELECT FROM claimed)`,
+};
+
+const HOLDER: Statement = {
+  name: "facilitator_rent_holder",
+  text: "SELECT holder FROM facilitator_rents WHERE account = $1::text AND until > $2::bigint",
+};
+
+const RELEASE_RENT: Statement = {
+  name: "facilitator_release_rent",
+  text: "DELETE FROM facilitator_rents WHERE account = $1::text AND holder = $2::text",
+};
+
+const SWEEPS: readonly Statement[] = [
+  { name: "facilitator_sweep_turns", text: "DELETE FROM facilitator_turns WHERE until <= $1::bigint" },
+  { name: "facilitator_sweep_rents", text: "DELETE FROM facilitator_rents WHERE until <= $1::bigint" },
+];
+
+export class SqlBook implements SponsorBook {
+  readonly #tables: Pick<Tables, "database" | "spend" | "unspend">;
+  readonly #now: () => number;
+  readonly #onError: (error: unknown) => void;
+  /** Within this process nobody needs to ask the database who is next. */
+  readonly #turns = new Turns();
+  readonly #ending = new Set<Promise<unknown>>();
+
+  constructor(
+    tables: Pick<Tables, "database" | "spend" | "unspend">,
+    now: () => number,
+    onError: (error: unknown) => void,
+  ) {
+    this.#tables = tables;
+    this.#now = now;
+    this.#onError = onError;
+  }
+
+  /** @throws {StoreError} */
+  async turn(name: string, waitMs: number): Promise<(() => void) | undefined> {
+    const deadline = performance.now() + waitMs;
+    const leave = await this.#turns.take(name, waitMs);
+    if (leave === undefined) return undefined;
+    try {
+      const end = await this.#lease(name, deadline);
+      if (end === undefined) leave();
+      return end && this.#once(() => end().finally(leave));
+    } catch (error) {
+      leave();
+      throw error;
+    }
+  }
+
+  async #lease(name: string, deadline: number): Promise<(() => Promise<unknown>) | undefined> {
+    const { database } = this.#tables;
+    const owner = randomUUID();
+    const until = () => String(this.#now() + LEASE_MS);
+    while ((await database.query(TAKE, [name, owner, until(), String(this.#now())])).length === 0) {
+      if (performance.now() >= deadline) return undefined;
+      await sleep(POLL_MS);
+    }
+    const beat = setInterval(() => {
+      database.query(RENEW, [name, owner, until()]).catch(this.#onError);
+    }, LEASE_MS / 3);
+    beat.unref();
+    return () => {
+      clearInterval(beat);
+      return database.query(LEAVE, [name, owner]);
+    };
+  }
+
+  /** @throws {StoreError} */
+  async hold(key: string, lamports: bigint, available: bigint): Promise<(() => void) | undefined> {
+    const now = this.#now();
+    const bucket = `held:${key}`;
+    if (!(await this.#tables.spend(bucket, lamports, available, HOLD_MS, now))) return undefined;
+    return this.#once(() => this.#tables.unspend(bucket, lamports, HOLD_MS, now));
+  }
+
+  /** @throws {StoreError} */
+  async claimRent({ account, holder, instead, until, now }: RentClaim): Promise<string> {
+    const parameters = [account, holder, String(until), String(now), instead ?? null];
+    for (let tries = 0; tries < CLAIM_TRIES; tries++) {
+      const [row] = await this.#tables.database.query(CLAIM_RENT, parameters);
+      if (row !== undefined) return row[0]!;
+    }
+    throw new StoreError("the rent of an account changes hands all the time");
+  }
+
+  /** @throws {StoreError} */
+  rentHolders(accounts: readonly string[], now: number): Promise<(string | undefined)[]> {
+    return Promise.all(
+      accounts.map(async (account) => {
+        const [row] = await this.#tables.database.query(HOLDER, [account, String(now)]);
+        return row?.[0] ?? undefined;
+      }),
+    );
+  }
+
+  /** @throws {StoreError} */
+  async releaseRent(account: string, holder: string): Promise<void> {
+    await this.#tables.database.query(RELEASE_RENT, [account, holder]);
+  }
+
+  /** Deletes what has run out. Throws {StoreError}. */
+  async sweep(): Promise<void> {
+    for (const statement of SWEEPS) await this.#tables.database.query(statement, [String(this.#now())]);
+  }
+
+  /** Resolves when everything that was given back is written down. */
+  async idle(): Promise<void> {
+    while (this.#ending.size > 0) await Promise.allSettled(this.#ending);
+  }
+
+  /** Nobody waits for it, and it need not succeed: it runs out by itself. */
+  #once(end: () => Promise<unknown>): () => void {
+    let open = true;
+    return () => {
+      if (!open) return;
+      open = false;
+      const ending: Promise<unknown> = end()
+        .catch(this.#onError)
+        .finally(() => this.#ending.delete(ending));
+      this.#ending.add(ending);
+    };
+  }
+}
