@@ -84,6 +84,7 @@ export function configFor(net: Pick<Localnet, "url">, keys: Keys, more: Partial<
     sponsorLamportsPerDay: 100_000_000_000n,
     sponsorLamportsPerDayPerPayer: 100_000_000_000n,
     sponsorLamportsPerDayPerSeller: 100_000_000_000n,
+    sponsorAccountsPerDay: 100_000,
     maxOpenSessionsPerBuyer: 100,
     minDeposit: 10_000n,
     feeBps: 0,

@@ -1,0 +1,92 @@
+// Rules that every configuration keeps, wherever it comes from.
+import { Base58, Signer } from "@mppsol/core";
+import { localKey } from "@mppsol/localnet";
+import { signerAddress } from "@mppsol/server/parts";
+import type { Config } from "../config.js";
+import { type ConfigProblem, ConfigurationError } from "./ConfigurationError.js";
+
+/** Lamports of priority fee that no charge is worth more than. */
+export const HIGHEST_PRIORITY = 20_000n;
+
+const LEAST_SECRET = 32;
+const WHOLE_BPS = 10_000;
+
+/** Labels of the keys that everybody has: those of @mppsol/localnet. */
+const PUBLIC_KEYS = ["payer", "faucet", "identity", "usdc-authority", "usdc-mint", "funded-1", "funded-2", "funded-3"];
+
+/** @throws {ConfigurationError} with all that is wrong. */
+export function checkConfig(config: Config): void {
+  const problems = problemsOf(config);
+  if (problems.length > 0) throw new ConfigurationError(problems);
+}
+
+export function problemsOf(config: Config): ConfigProblem[] {
+  return [...keyProblems(config), ...limitProblems(config), ...placeProblems(config)];
+}
+
+/** One key, one role: what steals one of them steals one thing. */
+function keyProblems({ network, feePayers, settlementKey, operatorKey }: Config): ConfigProblem[] {
+  const roles = [
+    ...feePayers.map((signer) => ({ variable: "FEE_PAYER_KEYS", address: signerAddress(signer) })),
+    { variable: "SETTLEMENT_KEY", address: signerAddress(settlementKey) },
+    { variable: "OPERATOR_KEY", address: Signer.address(operatorKey) },
+  ];
+  const problems: ConfigProblem[] = [];
+  roles.forEach(({ variable, address }, at) => {
+    const before = roles.slice(0, at).find((role) => role.address === address);
+    if (before !== undefined) {
+      problems.push({
+        variable,
+        problem: `${address} is also in ${before.variable}: every role needs a key of its own`,
+      });
+    }
+  });
+  if (network === "localnet") return problems;
+  const known = new Set(PUBLIC_KEYS.map((label) => localKey(label).publicKey.toBase58()));
+  for (const { variable, address } of roles.filter(({ address }) => known.has(address))) {
+    problems.push({ variable, problem: `${address} is a key of @mppsol/localnet that everybody has: make another` });
+  }
+  return problems;
+}
+
+function limitProblems(config: Config): ConfigProblem[] {
+  const { maxPriorityLamports, feeBps, secret, mints, gracePeriodSeconds } = config;
+  const problems: ConfigProblem[] = [];
+  const demand = (holds: boolean, variable: string, problem: string) => {
+    if (!holds) problems.push({ variable, problem });
+  };
+  demand(
+    maxPriorityLamports >= 0n && maxPriorityLamports <= HIGHEST_PRIORITY,
+    "MAX_PRIORITY_LAMPORTS",
+    `must be from 0 to ${HIGHEST_PRIORITY}: whoever is sponsored decides how much of it is spent`,
+  );
+  demand(Number.isInteger(feeBps) && feeBps >= 0 && feeBps < WHOLE_BPS, "FEE_BPS", "must be from 0 to 9999");
+  demand(secret.length >= LEAST_SECRET, "SECRET", `must have ${LEAST_SECRET} characters or more: openssl rand -hex 32`);
+  demand(gracePeriodSeconds > 60, "GRACE_PERIOD_SECONDS", "must be more than 60: a voucher has to be cashed within it");
+  for (const mint of mints) demand(isAddress(mint), "MINTS", "must be base58 addresses of mints, comma separated");
+  demand(new Set(mints).size === mints.length, "MINTS", "names a mint twice");
+  return problems;
+}
+
+function placeProblems({ network, publicUrl, databaseUrl, databaseDir }: Config): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (network === "mainnet" && databaseUrl === undefined && databaseDir === undefined) {
+    problems.push({ variable: "DATABASE_URL", problem: "is needed on mainnet-beta: memory forgets what was paid" });
+  }
+  const url = URL.canParse(publicUrl) ? new URL(publicUrl) : undefined;
+  if (url === undefined || !/^https?:$/.test(url.protocol) || url.username !== "" || url.search + url.hash !== "") {
+    problems.push({ variable: "PUBLIC_URL", problem: "must be a URL as https://pay.example.com" });
+  } else if (network === "mainnet" && url.protocol !== "https:") {
+    problems.push({ variable: "PUBLIC_URL", problem: "must begin with https:// on mainnet-beta" });
+  }
+  return problems;
+}
+
+function isAddress(text: string): boolean {
+  try {
+    Base58.address(text);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,312 @@
+// The configuration of an environment. Whatever is wrong is said at once, of all variables, with what to do about it.
+import { homedir } from "node:os";
+import { join, resolve, sep } from "node:path";
+import { Network, type Signer } from "@mppsol/core";
+import { USDC_MINT } from "@mppsol/localnet";
+import { signMessage } from "@mppsol/programs";
+import type { TransactionSigner } from "@mppsol/server/parts";
+import type { Keypair } from "@solana/web3.js";
+import { z } from "zod";
+import type { Config } from "../config.js";
+import { type ConfigProblem, ConfigurationError } from "./ConfigurationError.js";
+import { HIGHEST_PRIORITY, problemsOf } from "./check.js";
+import { generatedKey, generatedSecret, KeyError, parseKey, parseKeys, readKeyFile, readText } from "./keys.js";
+import { type Environment, flag, list, units, VARIABLES, whole } from "./variables.js";
+
+/** Signers in the place of keys in the environment, as of a KMS. */
+export interface GivenSigners {
+  readonly feePayers?: readonly [TransactionSigner, ...TransactionSigner[]];
+  readonly settlementKey?: TransactionSigner;
+  readonly operatorKey?: Signer.Signer;
+}
+
+export interface ReadConfig {
+  readonly config: Config;
+  /** What was made for development, because nobody gave it. */
+  readonly generated: readonly string[];
+  /** The chain is to be one in this process, at `rpcUrls` once it runs. */
+  readonly embedded: boolean;
+  readonly dataDir: string;
+}
+
+const USDC: Readonly<Record<Network.Network, string>> = {
+  mainnet: "EPjFWdd5AufqSSqeM2qN1xzybapC8G4wEGGkZwyTDt1v",
+  devnet: "4zMMC9srt5Ri5X14GAgXhaHii3GnPAEERYPJgZJDncDU",
+  localnet: USDC_MINT,
+};
+
+/** What stands in `rpcUrls` until the chain in this process has one. */
+const NOT_YET = "http://127.0.0.1/";
+
+const WILDCARDS = new Set(["0.0.0.0", "::", "[::]", "0", ""]);
+
+const MOST_COUNT = 1_000_000_000;
+
+const SCHEMA = z.object({
+  MPPSOL_NETWORK: z
+    .enum(["localnet", "devnet", "mainnet-beta", "mainnet"], "must be localnet, devnet or mainnet-beta")
+    .default("localnet"),
+  RPC_URLS: list
+    .refine((urls) => urls.every(isHttpUrl), "must be http:// or https:// URLs, comma separated")
+    .optional(),
+  DATABASE_URL: z
+    .string()
+    .regex(/^postgres(ql)?:\/\//, "must begin with postgresql://")
+    .optional(),
+  DATABASE_CONNECTIONS: whole(2, 1_000).default(10),
+  MPPSOL_DATA_DIR: z.string().default(() => join(homedir(), ".mppsol", "facilitator")),
+  ALLOW_PGLITE_ON_MAINNET: flag.default(false),
+  FEE_PAYER_KEYS: z.string().optional(),
+  FEE_PAYER_KEY_FILES: list.optional(),
+  SETTLEMENT_KEY: z.string().optional(),
+  SETTLEMENT_KEY_FILE: z.string().optional(),
+  OPERATOR_KEY: z.string().optional(),
+  OPERATOR_KEY_FILE: z.string().optional(),
+  SECRET: z.string().optional(),
+  SECRET_FILE: z.string().optional(),
+  MINTS: list.optional(),
+  MAX_PRIORITY_LAMPORTS: units(0n, HIGHEST_PRIORITY).default(2_000n),
+  GLOBAL_SETTLE_PER_MINUTE: whole(1, MOST_COUNT).default(600),
+  SELLER_SETTLE_PER_MINUTE: whole(1, MOST_COUNT).default(120),
+  SPONSOR_LAMPORTS_PER_DAY: units(0n).default(1_000_000_000n),
+  SPONSOR_LAMPORTS_PER_DAY_PER_PAYER: units(0n).default(20_000_000n),
+  SPONSOR_LAMPORTS_PER_DAY_PER_SELLER: units(0n).default(200_000_000n),
+  SPONSOR_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(200),
+  MAX_OPEN_SESSIONS_PER_BUYER: whole(1, 10_000).default(4),
+  MIN_DEPOSIT: units(1n).default(100_000n),
+  FEE_BPS: whole(0, 9_999).default(0),
+  GRACE_PERIOD_SECONDS: whole(61, 2_592_000).default(900),
+  IDLE_TIMEOUT_SECONDS: whole(1, 2_592_000).default(600),
+  MAX_SESSION_SECONDS: whole(60, 31_536_000).default(86_400),
+  ONBOARD_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(100),
+  RATE_LIMIT_PER_MINUTE: whole(1, MOST_COUNT).default(600),
+  REDIS_URL: z
+    .string()
+    .regex(/^rediss?:\/\//, "must begin with redis:// or rediss://")
+    .optional(),
+  HOST: z.string().default("127.0.0.1"),
+  ALLOW_PUBLIC_HOST: flag.default(false),
+  PORT: whole(0, 65_535).default(8402),
+  PUBLIC_URL: z.string().optional(),
+  TRUST_PROXY: whole(0, 10).default(0),
+  LOG_LEVEL: z
+    .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be info, or another level of README.md")
+    .default("info"),
+  DRAIN_SECONDS: whole(0, 300).default(0),
+  SETTLE_BUDGET_MS: whole(1_000, 120_000).default(25_000),
+});
+
+type Values = z.output<typeof SCHEMA>;
+
+/** Names that look like ours: one of these that is not known is a slip that would go unnoticed. */
+const LIKE_OURS = /^(FEE_PAYER|SETTLEMENT_KEY|OPERATOR_KEY|SPONSOR|ALLOW_PGLITE|ALLOW_PUBLIC|ONBOARD)/;
+
+/**
+ * Reads an environment. An empty variable is an absent one. Off mainnet-beta, keys that nobody gives are made and kept in
+ * the data folder.
+ * @throws {ConfigurationError} with all that is wrong.
+ */
+export function readConfig(environment: Environment, given: GivenSigners = {}): ReadConfig {
+  const present = Object.fromEntries(
+    Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ""),
+  );
+  const problems: ConfigProblem[] = strangers(Object.keys(present));
+  const parsed = SCHEMA.safeParse(present);
+  if (!parsed.success) {
+    for (const { path, message } of parsed.error.issues) problems.push({ variable: String(path[0]), problem: message });
+    throw new ConfigurationError(problems);
+  }
+  const values = parsed.data;
+  const network = Network.parse(values.MPPSOL_NETWORK);
+  const embedded = network === "localnet" && values.RPC_URLS === undefined;
+  problems.push(...combinations(values, network, embedded));
+  const keys = new KeyReader(values, network, problems);
+  const signers = keys.read(given);
+  const secret = keys.secret();
+  if (problems.length > 0 || signers === undefined || secret === undefined) throw new ConfigurationError(problems);
+  const config: Config = { ...plain(values, network, embedded), ...signers, secret };
+  problems.push(...problemsOf(config));
+  if (problems.length > 0) throw new ConfigurationError(problems);
+  return { config, generated: keys.generated, embedded, dataDir: values.MPPSOL_DATA_DIR };
+}
+
+function strangers(names: readonly string[]): ConfigProblem[] {
+  const known = new Set(VARIABLES.map(({ name }) => name));
+  return names
+    .filter((name) => LIKE_OURS.test(name) && !known.has(name))
+    .map((variable) => ({ variable, problem: "is no variable of this service: README.md lists them" }));
+}
+
+/** What works alone, and not together. */
+function combinations(values: Values, network: Network.Network, embedded: boolean): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const refuse = (holds: boolean, variable: string, problem: string) => {
+    if (holds) problems.push({ variable, problem });
+  };
+  refuse(
+    network !== "localnet" && values.RPC_URLS === undefined,
+    "RPC_URLS",
+    `must name a node of ${values.MPPSOL_NETWORK}, better two`,
+  );
+  refuse(
+    embedded && values.DATABASE_URL !== undefined,
+    "RPC_URLS",
+    "must name a localnet that outlives this process, as the database does: start one with npx mppsol-localnet",
+  );
+  refuse(
+    network === "mainnet" && values.DATABASE_URL === undefined && !values.ALLOW_PGLITE_ON_MAINNET,
+    "DATABASE_URL",
+    "must name a Postgres on mainnet-beta; for one instance on one disk, say ALLOW_PGLITE_ON_MAINNET=1",
+  );
+  refuse(
+    WILDCARDS.has(values.HOST) && !values.ALLOW_PUBLIC_HOST,
+    "HOST",
+    `${values.HOST} listens on every network; where that is meant, as in a container, say ALLOW_PUBLIC_HOST=1`,
+  );
+  refuse(
+    network === "mainnet" && values.PUBLIC_URL === undefined,
+    "PUBLIC_URL",
+    "must be the https:// URL that clients use: wallets sign in to its domain",
+  );
+  return problems;
+}
+
+function plain(values: Values, network: Network.Network, embedded: boolean) {
+  const [first = NOT_YET, ...others] = values.RPC_URLS ?? [];
+  const [mint = USDC[network], ...mints] = values.MINTS ?? [];
+  const host = values.HOST;
+  const named = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  const database = embedded ? "embedded.db" : `${network}.db`;
+  return {
+    network,
+    rpcUrls: [first, ...others] as const,
+    databaseUrl: values.DATABASE_URL,
+    databaseConnections: values.DATABASE_CONNECTIONS,
+    databaseDir: values.DATABASE_URL === undefined ? join(values.MPPSOL_DATA_DIR, database) : undefined,
+    mints: [mint, ...mints] as const,
+    maxPriorityLamports: values.MAX_PRIORITY_LAMPORTS,
+    globalSettlePerMinute: values.GLOBAL_SETTLE_PER_MINUTE,
+    sellerSettlePerMinute: values.SELLER_SETTLE_PER_MINUTE,
+    sponsorLamportsPerDay: values.SPONSOR_LAMPORTS_PER_DAY,
+    sponsorLamportsPerDayPerPayer: values.SPONSOR_LAMPORTS_PER_DAY_PER_PAYER,
+    sponsorLamportsPerDayPerSeller: values.SPONSOR_LAMPORTS_PER_DAY_PER_SELLER,
+    sponsorAccountsPerDay: values.SPONSOR_ACCOUNTS_PER_DAY,
+    maxOpenSessionsPerBuyer: values.MAX_OPEN_SESSIONS_PER_BUYER,
+    minDeposit: values.MIN_DEPOSIT,
+    feeBps: values.FEE_BPS,
+    gracePeriodSeconds: values.GRACE_PERIOD_SECONDS,
+    idleTimeoutSeconds: values.IDLE_TIMEOUT_SECONDS,
+    maxSessionSeconds: values.MAX_SESSION_SECONDS,
+    onboardAccountsPerDay: values.ONBOARD_ACCOUNTS_PER_DAY,
+    rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+    redisUrl: values.REDIS_URL,
+    host,
+    port: values.PORT,
+    publicUrl: values.PUBLIC_URL ?? `http://${WILDCARDS.has(host) ? "127.0.0.1" : named}:${values.PORT}`,
+    trustProxy: values.TRUST_PROXY,
+    logLevel: values.LOG_LEVEL,
+    drainSeconds: values.DRAIN_SECONDS,
+    settleBudgetMs: values.SETTLE_BUDGET_MS,
+  };
+}
+
+type KeyVariable = "SETTLEMENT_KEY" | "OPERATOR_KEY";
+
+/** Reads the keys, and makes those that are missing where that is no danger. */
+class KeyReader {
+  readonly generated: string[] = [];
+  readonly #values: Values;
+  readonly #network: Network.Network;
+  readonly #problems: ConfigProblem[];
+
+  constructor(values: Values, network: Network.Network, problems: ConfigProblem[]) {
+    this.#values = values;
+    this.#network = network;
+    this.#problems = problems;
+  }
+
+  /** Undefined when something is wrong, which is among the problems then. */
+  read(given: GivenSigners): Pick<Config, "feePayers" | "settlementKey" | "operatorKey"> | undefined {
+    const feePayers = given.feePayers ?? this.#feePayers();
+    const settlementKey = given.settlementKey ?? this.#one("SETTLEMENT_KEY", "settlement");
+    const operator = given.operatorKey ?? this.#one("OPERATOR_KEY", "operator");
+    const [first, ...others] = feePayers ?? [];
+    if (first === undefined || settlementKey === undefined || operator === undefined) return undefined;
+    const operatorKey = "secretKey" in operator ? messageSigner(operator as Keypair) : operator;
+    return { feePayers: [first, ...others], settlementKey, operatorKey };
+  }
+
+  secret(): string | undefined {
+    const { SECRET, SECRET_FILE, MPPSOL_DATA_DIR } = this.#values;
+    return this.#guarded("SECRET", () => {
+      if (SECRET !== undefined) return SECRET;
+      if (SECRET_FILE !== undefined) return readText(SECRET_FILE);
+      this.#mayGenerate("SECRET");
+      return generatedSecret(MPPSOL_DATA_DIR);
+    });
+  }
+
+  #feePayers(): readonly Keypair[] | undefined {
+    const { FEE_PAYER_KEYS, FEE_PAYER_KEY_FILES, MPPSOL_DATA_DIR } = this.#values;
+    return this.#guarded("FEE_PAYER_KEYS", () => {
+      const keys = [
+        ...(FEE_PAYER_KEYS === undefined ? [] : parseKeys(FEE_PAYER_KEYS)),
+        ...(FEE_PAYER_KEY_FILES ?? []).map((path) => this.#file("FEE_PAYER_KEY_FILES", path)),
+      ];
+      if (keys.length > 0) return keys;
+      this.#mayGenerate("FEE_PAYER_KEYS");
+      return [generatedKey(MPPSOL_DATA_DIR, "fee-payer")];
+    });
+  }
+
+  #one(variable: KeyVariable, name: string): Keypair | undefined {
+    return this.#guarded(variable, () => {
+      const text = this.#values[variable];
+      const path = this.#values[`${variable}_FILE`];
+      if (text !== undefined) return parseKey(text);
+      if (path !== undefined) return this.#file(`${variable}_FILE`, path);
+      this.#mayGenerate(variable);
+      return generatedKey(this.#values.MPPSOL_DATA_DIR, name);
+    });
+  }
+
+  #file(variable: string, path: string): Keypair {
+    if (this.#network === "mainnet" && isGenerated(this.#values.MPPSOL_DATA_DIR, path)) {
+      throw new KeyError(`${path} was made for development: make one for mainnet-beta, and keep it elsewhere`);
+    }
+    try {
+      return readKeyFile(path);
+    } catch (error) {
+      throw error instanceof KeyError ? new KeyError(`${variable} ${path}: ${error.message}`) : error;
+    }
+  }
+
+  #mayGenerate(variable: string): void {
+    if (this.#network === "mainnet") {
+      throw new KeyError("must be given on mainnet-beta: keys are made for development only");
+    }
+    this.generated.push(variable);
+  }
+
+  #guarded<T>(variable: string, read: () => T): T | undefined {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof KeyError)) throw error;
+      this.#problems.push({ variable, problem: error.message });
+      return undefined;
+    }
+  }
+}
+
+function messageSigner(key: Keypair): Signer.Signer {
+  return { publicKey: key.publicKey.toBase58(), signMessage: (message) => signMessage(key, message) };
+}
+
+function isGenerated(dataDir: string, path: string): boolean {
+  return resolve(path).startsWith(`${resolve(dataDir, "keys")}${sep}`);
+}
+
+function isHttpUrl(text: string): boolean {
+  return URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
+}

@@ -1,0 +1,124 @@
+// The environment that the service reads: each variable, what it says, what it is when it is absent. The README's table is
+// made of this.
+import { z } from "zod";
+
+export interface Variable {
+  readonly name: string;
+  /** What it means, for the README and --help. */
+  readonly help: string;
+  /** What holds without it, in words; absent: see `help`. */
+  readonly fallback?: string;
+  /** Never printed, anywhere. */
+  readonly secret?: true;
+}
+
+const variable = (name: string, help: string, fallback?: string): Variable => ({
+  name,
+  help,
+  ...(fallback === undefined ? {} : { fallback }),
+});
+const secret = (name: string, help: string, fallback?: string): Variable => ({
+  ...variable(name, help, fallback),
+  secret: true,
+});
+
+/** In the order of the README. */
+export const VARIABLES: readonly Variable[] = [
+  variable("MPPSOL_NETWORK", "`localnet`, `devnet` or `mainnet-beta`", "`localnet`"),
+  variable(
+    "RPC_URLS",
+    "URLs of nodes, comma separated: reads go to the next one when one fails, transactions go to all. Required but on localnet",
+    "on localnet: a chain in this process",
+  ),
+  secret(
+    "DATABASE_URL",
+    "Postgres, as `postgresql://user:password@host/database`. Several instances share one",
+    "PGlite",
+  ),
+  variable("DATABASE_CONNECTIONS", "connections to Postgres at most", "`10`"),
+  variable("MPPSOL_DATA_DIR", "folder of PGlite and of generated keys", "`~/.mppsol/facilitator`"),
+  variable("ALLOW_PGLITE_ON_MAINNET", "`1`: PGlite on mainnet-beta, so one instance on one disk", "refused"),
+  secret("FEE_PAYER_KEYS", "keys that pay fees and front rent, comma separated: base58 of 64 bytes, or JSON arrays"),
+  variable(
+    "FEE_PAYER_KEY_FILES",
+    "the same from files (JSON arrays of 64 bytes, as Solana's tools write), comma separated",
+  ),
+  secret("SETTLEMENT_KEY", "key that closes managed channels: their payee on chain"),
+  variable("SETTLEMENT_KEY_FILE", "the same from a file"),
+  secret("OPERATOR_KEY", "key that signs vouchers of operator sessions"),
+  variable("OPERATOR_KEY_FILE", "the same from a file"),
+  secret("SECRET", "32 characters or more, for close tokens; the same for all instances"),
+  variable("SECRET_FILE", "the same from a file"),
+  variable("MINTS", "mints that are taken, base58, comma separated; the first is the default", "USDC of the network"),
+  variable("MAX_PRIORITY_LAMPORTS", "priority fee that is sponsored for one charge; at most 20,000", "`2000`"),
+  variable("GLOBAL_SETTLE_PER_MINUTE", "settlements of all sellers in a minute", "`600`"),
+  variable("SELLER_SETTLE_PER_MINUTE", "settlements of one seller in a minute", "`120`"),
+  variable("SPONSOR_LAMPORTS_PER_DAY", "lamports that are sponsored in a day, for everybody", "`1000000000`"),
+  variable("SPONSOR_LAMPORTS_PER_DAY_PER_PAYER", "for one payer", "`20000000`"),
+  variable("SPONSOR_LAMPORTS_PER_DAY_PER_SELLER", "for one seller", "`200000000`"),
+  variable("SPONSOR_ACCOUNTS_PER_DAY", "recipients' token accounts whose rent is paid in a day", "`200`"),
+  variable("MAX_OPEN_SESSIONS_PER_BUYER", "managed sessions of one buyer whose rent is fronted at a time", "`4`"),
+  variable("MIN_DEPOSIT", "base units that a managed session is opened with at least", "`100000`"),
+  variable("FEE_BPS", "share of the facilitator in managed sessions, basis points, fixed on chain at open", "`0`"),
+  variable("GRACE_PERIOD_SECONDS", "between a buyer's forced close and its end, in which vouchers are cashed", "`900`"),
+  variable("IDLE_TIMEOUT_SECONDS", "after which a managed session without vouchers is closed", "`600`"),
+  variable("MAX_SESSION_SECONDS", "after which a managed session is closed, whatever happens", "`86400`"),
+  variable("ONBOARD_ACCOUNTS_PER_DAY", "token accounts of new wallets that are made at our expense in a day", "`100`"),
+  variable("RATE_LIMIT_PER_MINUTE", "requests of one client address in a minute", "`600`"),
+  secret(
+    "REDIS_URL",
+    "Redis, so that instances count requests together; what costs money is counted in the database",
+    "each counts by itself",
+  ),
+  variable("HOST", "address to listen on", "`127.0.0.1`"),
+  variable(
+    "ALLOW_PUBLIC_HOST",
+    "`1`: HOST may be a wildcard, as `0.0.0.0`, so that every network reaches it",
+    "refused",
+  ),
+  variable("PORT", "port to listen on; `0` picks one", "`8402`"),
+  variable(
+    "PUBLIC_URL",
+    "as clients see it; its domain is what wallets sign in to. Required on mainnet-beta",
+    "`http://HOST:PORT`",
+  ),
+  variable("TRUST_PROXY", "proxies in front of it whose X-Forwarded-For is believed: how many", "`0`"),
+  variable("LOG_LEVEL", "`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`", "`info`"),
+  variable("DRAIN_SECONDS", "between saying that it goes down (/readyz) and doing so", "`0`"),
+  variable("SETTLE_BUDGET_MS", "milliseconds until settling answers 202, and goes on", "`25000`"),
+];
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+const DIGITS = /^(0|[1-9][0-9]{0,18})$/;
+
+/** A whole number from `least` to `most`. */
+export function whole(least: number, most: number) {
+  return z
+    .string()
+    .regex(DIGITS, `must be a whole number from ${least} to ${most}`)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`);
+}
+
+/** Lamports or base units. */
+export function units(least: bigint, most = 2n ** 63n - 1n) {
+  return z
+    .string()
+    .regex(DIGITS, `must be a whole number from ${least} to ${most}`)
+    .transform(BigInt)
+    .refine((value) => value >= least && value <= most, `must be a whole number from ${least} to ${most}`);
+}
+
+/** Texts between commas. */
+export const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(",")
+      .map((one) => one.trim())
+      .filter((one) => one !== ""),
+  )
+  .refine((items) => items.length > 0, "must name at least one");
+
+export const flag = z.enum(["0", "1"], "must be 0 or 1").transform((value) => value === "1");
