@@ -32,6 +32,7 @@ export class Closings {
       await requests.close(action, { id, request: undefined as never });
     } catch (error) {
       if (!(error instanceof RefusedError) || error.code !== "close-failed") throw error;
+      return this.#closing(channel);
     }
     return this.#read(channel.channelId);
   }
@@ -61,8 +62,14 @@ export class Closings {
     } catch (error) {
       if (!(error instanceof MppsolError)) throw error;
       onError(error, `closing ${channelId}`);
+      return this.#closing(channel);
     }
     return this.#read(channelId);
+  }
+
+  /** A channel that takes no more payments, whose close may be on its way: no outage makes that a failure. */
+  async #closing(channel: ChannelState): Promise<ChannelState> {
+    return this.#read(channel.channelId).catch(() => ({ ...channel, status: "closing" }));
   }
 
   async #read(channelId: string): Promise<ChannelState> {

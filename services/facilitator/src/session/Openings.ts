@@ -1,9 +1,11 @@
 // Opening and topping up managed sessions at the sponsor's cost: the terms are recognised, what they cost is counted, and
 // @mppsol/server does the rest.
+import { createHash } from "node:crypto";
 import { RefusedError, type SessionAction } from "@mppsol/core";
 import { type Challenged, FeePayer, Opener, type SessionServerSettings, TopUps } from "@mppsol/server/parts";
 import type { ChannelState } from "@mppsol/server/stores";
 import { VersionedTransaction } from "@solana/web3.js";
+import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { Desks, Parts } from "./Desks.js";
 import type { Fronting } from "./Fronting.js";
 import type { StillPending } from "./ManagedSessions.js";
@@ -40,6 +42,7 @@ export class Openings {
     if (challenged.request.voucherSigner === "client") this.#requireStranger(action.authorizedSigner, "voucher signer");
     const { channelId, payer, mint } = action;
     const { config, now } = this.#parts;
+    const attempt: Attempt = {};
     const counted: Counted = async (lamports, work) => {
       await this.#terms.requireAccount(seller, mint);
       const frontedAt = now();
@@ -47,14 +50,15 @@ export class Openings {
       const rent = lamports - feesOf(settings);
       await this.#fronting.take({ channelId, payer, seller, unitAmount: amount, frontedAt, closesAt, lamports, rent });
       try {
-        return await work();
+        return await signing(work, attempt);
       } catch (error) {
         // After anything else it may have been kept.
         if (error instanceof RefusedError) await this.#fronting.refused(channelId);
         throw error;
       }
     };
-    const opened = await new Opener(settings, this.#feePayer(settings, counted)).open(action, challenged);
+    const opener = new Opener(settings, this.#feePayer(settings, counted));
+    const opened = await this.#orPending(action.transaction, attempt, () => opener.open(action, challenged));
     if (opened.kind === "pending") return { pending: true, signature: opened.signature };
     const { channel, signature } = opened;
     // Everybody can read the transaction on chain; only the buyer and the seller know what challenge it answered.
@@ -75,20 +79,44 @@ export class Openings {
     if (feePayer === undefined) throw new RefusedError("topup-fee-payer");
     const settings = this.#desks.of({ mint, mode, feePayer });
     const of = { payer, seller: channel.distributionSplits[0]?.recipient ?? channel.payee };
+    const attempt: Attempt = {};
     const counted: Counted = async (lamports, work) => {
       const spentAt = this.#parts.now();
       await this.#fronting.spend(of, lamports, spentAt);
       try {
-        return await work();
+        return await signing(work, attempt);
       } catch (error) {
         if (error instanceof RefusedError) await this.#fronting.unspend(of, lamports, spentAt);
         throw error;
       }
     };
-    const done = await new TopUps(settings, this.#feePayer(settings, counted)).topUp(action, channel, unitAmount);
+    const topUps = new TopUps(settings, this.#feePayer(settings, counted));
+    const done = await this.#orPending(action.transaction, attempt, () => topUps.topUp(action, channel, unitAmount));
     if (done.kind === "pending") return { pending: true, signature: done.signature };
     channels.remember(done.channel);
     return done;
+  }
+
+  /**
+   * What is signed and kept may land whatever goes wrong from then on, here or because the watchtower goes on with it: nobody is
+   * told that it failed until that is known.
+   */
+  async #orPending<T>(bytes: Uint8Array, attempt: Attempt, work: () => Promise<T>): Promise<T | Pending> {
+    try {
+      return await work();
+    } catch (error) {
+      // Any other refusal is the last word.
+      const isKnown =
+        error instanceof FacilitatorError || (error instanceof RefusedError && error.code !== "unavailable");
+      if (isKnown) throw error;
+      const { store, onError } = this.#parts;
+      const record = await store.charges.get(keyOf(bytes)).catch(() => undefined);
+      const isOver = record?.state === "rejected" || record?.state === "expired";
+      const signature = isOver ? undefined : (record?.signature ?? attempt.signature);
+      if (signature === undefined) throw error;
+      onError(error, `following ${signature}`);
+      return { kind: "pending", signature };
+    }
   }
 
   #requireStranger(key: string, as: string): void {
@@ -99,6 +127,30 @@ export class Openings {
   #feePayer(settings: SessionServerSettings, counted: Counted): FeePayer {
     return new CountingFeePayer(settings, this.#desks.feePayers.book(settings.feePayerKey), counted);
   }
+}
+
+type Pending = Extract<SignedOff, { readonly kind: "pending" }>;
+type SignedOff = Awaited<ReturnType<Opener["open"]>>;
+
+/** What is known of a transaction in this request, whatever becomes of the database. */
+interface Attempt {
+  /** Base58; once it is signed and kept. */
+  signature?: string;
+}
+
+/** Notes what was signed. `work` gives the record that was kept of it, alone or as a member. */
+async function signing<T>(work: () => Promise<T>, attempt: Attempt): Promise<T> {
+  const kept = await work();
+  const { signature, record } = kept as { signature?: string; record?: { signature?: string } };
+  const known = signature ?? record?.signature;
+  if (known !== undefined) attempt.signature = known;
+  return kept;
+}
+
+/** By what the records of transactions go: hex SHA-256 of the message. */
+function keyOf(bytes: Uint8Array): string {
+  const { message } = VersionedTransaction.deserialize(bytes);
+  return createHash("sha256").update(message.serialize()).digest("hex");
 }
 
 /** Runs `work`, which signs, once `lamports` are counted. */

@@ -1,0 +1,155 @@
+// The routes of managed sessions: /mpp/session/*.
+import { BearerProof, Integer, SessionAction, SessionRequest, SignedVoucher } from "@mppsol/core";
+import type { FastifyReply } from "fastify";
+import type { Context } from "../context.js";
+import { FacilitatorError } from "../errors/FacilitatorError.js";
+import type { App } from "../http/App.js";
+import type { SessionView } from "./ManagedSessions.js";
+import {
+  closeAnswer,
+  closeBody,
+  openAnswer,
+  openBody,
+  pendingAnswer,
+  prepareAnswer,
+  prepareBody,
+  sessionAnswer,
+  sessionPath,
+  topUpAnswer,
+  topUpBody,
+  voucherAnswer,
+  voucherBody,
+} from "./schemas.js";
+
+/** Seconds after which to ask again for what is under way. */
+const RETRY_AFTER_SECONDS = 2;
+
+const TAGS = ["sessions"];
+
+export async function sessionRoutes(app: App, { config, sessions, now, metrics }: Context): Promise<void> {
+  const once = { idempotent: true };
+  /** How long a transaction took, by what became of it. */
+  const timed = async <T>(work: () => Promise<T>, stateOf: (done: T) => string): Promise<T> => {
+    const began = now();
+    const done = await work();
+    metrics.settled("session", stateOf(done), (now() - began) / 1000);
+    return done;
+  };
+
+  app.post(
+    "/mpp/session/prepare",
+    { schema: { tags: TAGS, body: prepareBody, response: { 200: prepareAnswer } } },
+    async ({ body }) => {
+      const { seller, currency, amount, voucherSigner, unitType, suggestedDeposit } = body;
+      const request = await sessions.terms({
+        seller,
+        currency: currency === "USDC" ? config.mints[0] : currency,
+        amount: Integer.fromDecimal(amount, "amount"),
+        voucherSigner,
+        ...(unitType === undefined ? {} : { unitType }),
+        ...(suggestedDeposit === undefined
+          ? {}
+          : { suggestedDeposit: Integer.fromDecimal(suggestedDeposit, "suggestedDeposit") }),
+      });
+      return { request: { ...SessionRequest.toJson(request) } };
+    },
+  );
+
+  app.post(
+    "/mpp/session/open",
+    { schema: { tags: TAGS, body: openBody, response: { 200: openAnswer, 202: pendingAnswer } }, config: once },
+    async ({ body }, reply) => {
+      const { id, request } = body.challenge;
+      const action = SessionAction.fromJson(body.payload) as SessionAction.Open;
+      const challenge = { id, request: SessionRequest.fromJson(request) };
+      const opened = await timed(() => sessions.open(challenge, action), stateOf);
+      if ("pending" in opened) return pending(reply, opened.signature);
+      const { signature, closeToken, ...view } = opened;
+      return { success: true as const, signature, closeToken, ...json(view) };
+    },
+  );
+
+  app.post(
+    "/mpp/session/voucher",
+    { schema: { tags: TAGS, body: voucherBody, response: { 200: voucherAnswer } }, config: once },
+    async ({ body }) => {
+      const { channelId } = body;
+      if ("voucher" in body) {
+        const view = await sessions.keep(channelId, SignedVoucher.fromJson(body.voucher, "voucher"));
+        return { success: true as const, ...json(view) };
+      }
+      const { serverNonce } = body;
+      const proof = BearerProof.fromJson(body.authentication, "authentication");
+      const { voucher, session } = await sessions.sign(channelId, Integer.fromDecimal(body.amount, "amount"), proof);
+      return {
+        success: true as const,
+        voucher: SignedVoucher.toJson(voucher),
+        ...(serverNonce === undefined ? {} : { serverNonce }),
+        ...json(session),
+      };
+    },
+  );
+
+  app.post(
+    "/mpp/session/topup",
+    { schema: { tags: TAGS, body: topUpBody, response: { 200: topUpAnswer, 202: pendingAnswer } }, config: once },
+    async ({ body }, reply) => {
+      const action = SessionAction.fromJson(body.payload) as SessionAction.TopUp;
+      const done = await timed(() => sessions.topUp(action), stateOf);
+      return "pending" in done ? pending(reply, done.signature) : { success: true as const, ...json(done) };
+    },
+  );
+
+  app.post(
+    "/mpp/session/close",
+    { schema: { tags: TAGS, body: closeBody, response: { 200: closeAnswer, 202: pendingAnswer } }, config: once },
+    async ({ body }, reply) => {
+      const action = "payload" in body ? (SessionAction.fromJson(body.payload) as SessionAction.Close) : body;
+      const view = await timed(() => sessions.close(action), stateOf);
+      // It takes no payments any more, and goes on whether or not anybody asks again.
+      if (view.status !== "closed") return pending(reply, view.closeSignature);
+      const { closeSignature: signature, settledOnChain } = view;
+      return {
+        success: true as const,
+        settled: String(settledOnChain),
+        ...(signature === undefined ? {} : { signature }),
+        ...json(view),
+      };
+    },
+  );
+
+  app.get(
+    "/mpp/session/:id",
+    { schema: { tags: TAGS, params: sessionPath, response: { 200: sessionAnswer } } },
+    async ({ params }) => {
+      const view = await sessions.get(params.id);
+      if (view === undefined) throw new FacilitatorError("channel_unknown");
+      return json(view);
+    },
+  );
+}
+
+function stateOf(done: { readonly pending: true } | SessionView): string {
+  return "pending" in done ? "pending" : done.status;
+}
+
+function pending(reply: FastifyReply, signature: string | undefined) {
+  reply.code(202).header("retry-after", String(RETRY_AFTER_SECONDS));
+  return {
+    success: false as const,
+    state: "pending" as const,
+    ...(signature === undefined ? {} : { signature }),
+    retryAfter: RETRY_AFTER_SECONDS,
+  };
+}
+
+/** Amounts as decimal strings. */
+function json({ deposit, accepted, settledOnChain, refunded, ...rest }: SessionView) {
+  return {
+    ...rest,
+    deposit: String(deposit),
+    accepted: String(accepted),
+    settledOnChain: String(settledOnChain),
+    ...(refunded === undefined ? {} : { refunded: String(refunded) }),
+  };
+}
