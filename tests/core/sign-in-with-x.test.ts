@@ -336,14 +336,6 @@ describe("a challenge to sign in", () => {
       InvalidFieldError,
     );
   });
-
-  it("names a chain by the first 32 characters of its genesis hash", () => {
-    expect(SignInWithX.chainIdOf("EtWTRABZaYq6iMfeYKouRu166VU2xqa1wcaWoxPkrZBG")).to.equal(message.chainId);
-    expect(SignInWithX.chainIdOf("5eykt4UsFv8P8NJdTREpY1vzqKqZKvdpKuc147dw2N9d")).to.equal(
-      "solana:5eykt4UsFv8P8NJdTREpY1vzqKqZKvdp",
-    );
-    expect(() => SignInWithX.chainIdOf("EtWTRABZaYq6iMfeYKouRu166VU2xqa1")).to.throw(InvalidFieldError, "genesisHash");
-  });
 });
 
 const anyChain = fc.stringMatching(/^solana:[-_a-zA-Z0-9]{1,32}$/);

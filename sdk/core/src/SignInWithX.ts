@@ -94,15 +94,6 @@ const TYPE = "ed25519";
 const SCHEME = "siws";
 
 /**
- * The CAIP-2 id of a Solana chain: the first 32 characters of its genesis hash (CAIP-30).
- * @param genesisHash base58 of 32 bytes.
- * @throws {InvalidFieldError}
- */
-export function chainIdOf(genesisHash: string): string {
-  return `solana:${Base58.address(genesisHash, "genesisHash").slice(0, 32)}`;
-}
-
-/**
  * The text that the wallet signs. No two messages of one chain namespace have the same text: no member can hold a line
  * break.
  * @throws {InvalidFieldError} for a message that `parse` would not take.

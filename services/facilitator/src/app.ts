@@ -2,6 +2,7 @@
 import fastify, { type FastifyServerOptions } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Redis } from "ioredis";
+import { chargeRoutes } from "./charge/routes.js";
 import type { Context } from "./context.js";
 import type { App } from "./http/App.js";
 import { answerBrokenRequest, answerUnroutable } from "./http/broken.js";
@@ -11,6 +12,7 @@ import { registerRateLimit, registerSecurityHeaders } from "./http/limits.js";
 import { registerOpenApi, registerReference } from "./http/openapi.js";
 import { registerProblems } from "./http/problem.js";
 import { requestId } from "./http/requestId.js";
+import { onboardRoutes } from "./onboard/routes.js";
 import type { HealthChecks } from "./ops/health.js";
 import { loggerOptions, registerRequestLog } from "./ops/logging.js";
 import type { ServiceMetrics } from "./ops/prometheus.js";
@@ -18,7 +20,7 @@ import { opsRoutes } from "./ops/routes.js";
 import { VERSION } from "./version.js";
 
 /** The routes of each part. */
-const ROUTES: readonly ((app: App, context: Context) => Promise<void>)[] = [];
+const ROUTES: readonly ((app: App, context: Context) => Promise<void>)[] = [chargeRoutes, onboardRoutes];
 
 /** What a body may be: 64 KiB. */
 const BODY_LIMIT = 65_536;

@@ -6,7 +6,7 @@ export const ONBOARD: readonly Migration[] = [
     version: 1,
     name: "roles that wallets are given, token accounts that were made for them",
     sql: `
-CREATE TABLE onboard_roles (
+CREATE TABLE facilitator_onboardings (
   id                 text COLLATE "C" PRIMARY KEY,
   -- Rises with every change.
   version            bigint NOT NULL DEFAULT 1,
@@ -29,16 +29,16 @@ CREATE TABLE onboard_roles (
   -- Unix milliseconds.
   created_at         bigint NOT NULL,
   updated_at         bigint NOT NULL,
-  CONSTRAINT onboard_signed_is_offered CHECK (signed IS NULL OR role_offer IS NOT NULL),
-  CONSTRAINT onboard_granting_is_signed CHECK (state NOT IN ('granting', 'ready') OR signed IS NOT NULL),
-  CONSTRAINT onboard_ready_has_role CHECK (state <> 'ready' OR role IS NOT NULL)
+  CONSTRAINT facilitator_onboard_signed_is_offered CHECK (signed IS NULL OR role_offer IS NOT NULL),
+  CONSTRAINT facilitator_onboard_granting_is_signed CHECK (state NOT IN ('granting', 'ready') OR signed IS NOT NULL),
+  CONSTRAINT facilitator_onboard_ready_has_role CHECK (state <> 'ready' OR role IS NOT NULL)
 );
-CREATE UNIQUE INDEX onboard_roles_live ON onboard_roles (wallet, seller, mint) WHERE state <> 'ended';
-CREATE INDEX onboard_roles_latest ON onboard_roles (wallet, seller, mint, created_at);
-CREATE INDEX onboard_roles_asked ON onboard_roles (updated_at) WHERE state = 'asked';
+CREATE UNIQUE INDEX facilitator_onboardings_live ON facilitator_onboardings (wallet, seller, mint) WHERE state <> 'ended';
+CREATE INDEX facilitator_onboardings_latest ON facilitator_onboardings (wallet, seller, mint, created_at);
+CREATE INDEX facilitator_onboardings_asked ON facilitator_onboardings (updated_at) WHERE state = 'asked';
 
 -- One for a wallet, for ever: whoever closes the account that was made keeps its rent, and gets no other.
-CREATE TABLE onboard_accounts (
+CREATE TABLE facilitator_made_accounts (
   wallet                   text COLLATE "C" PRIMARY KEY,
   account                  text NOT NULL,
   signature                text NOT NULL,
