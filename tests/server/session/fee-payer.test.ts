@@ -3,7 +3,7 @@ import { InvalidFieldError, RefusedError } from "@mppsol/core";
 import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import { down, type Fault, first, swallow } from "../chain/faults.ts";
-import { Market, PRICE, Purse, Stall, type StallOptions, shares, USDC } from "./market.ts";
+import { keyed, Market, PRICE, Purse, Stall, type StallOptions, shares, USDC } from "./market.ts";
 
 const RESERVE = 5_000_000n;
 /** Two signatures and the sponsored priority fee: a top-up at most, and an open without its rent. */
@@ -268,6 +268,18 @@ describe("a fee payer of sessions", () => {
       expect(purse.stall.ofType("fee-payer-low")).length(1);
     });
 
+    it("leaves taking rent back to the payee's key, which ends the lack", async () => {
+      const purse = await openWith(1_000_000_000n);
+      const { stall } = purse;
+      await stall.errand(await purse.closing(0n));
+      market.net.warpSlots(1_600);
+      await drained(stall, RENT_EXEMPT + 2_000n);
+      await stall.watchtower().tick();
+      expect(await purse.onChain()).equal(undefined);
+      expect(stall.ofType("fee-payer-low")).length(1);
+      expect(await lamportsOf(stall)).satisfy((left: bigint) => left > RENT_EXEMPT + 1_000_000n);
+    });
+
     it("and a payee's key without lamports leave it for later, and what is reported is the fee payer's lack", async () => {
       const poor = market.person({ lamports: 0n, usdc: 0n });
       const purse = await openWith(RENT_EXEMPT + 2_000n, { payee: poor });
@@ -284,6 +296,61 @@ describe("a fee payer of sessions", () => {
       market.net.advanceSeconds(31);
       await purse.stall.watchtower().tick();
       expect(await market.tokens(poor.publicKey)).equal(PRICE);
+    });
+  });
+
+  describe("in challenges", () => {
+    const promised = async (stall: Stall, context?: Parameters<Stall["challenge"]>[0]) =>
+      (await stall.challenge(context)).request.feePayer;
+
+    it("is promised down to the reserve, and not below it, for a new channel or one that goes on", async () => {
+      expect(await promised(stallOf(RESERVE))).equal(true);
+      const { request } = await stallOf(RESERVE - 1n).challenge();
+      expect(request.feePayer).equal(false);
+      expect(request.feePayerKey).equal(undefined);
+      const { stall, channelId } = await openWith(RESERVE - 1n);
+      const resumed = await stall.challenge({ ...keyed(), channelHint: channelId });
+      expect(resumed.request).include({ channelId, feePayer: false });
+    });
+
+    it("is not promised once it could not pay, until it is looked at again", async () => {
+      const stall = stallOf(openCost + RESERVE - 1n);
+      expect(await stall.refusal((await Purse.prepare(stall, customer())).openCredential)).equal("sponsor-exhausted");
+      expect(await promised(stall)).equal(false);
+      give(stall, 1n);
+      expect(await promised(stall)).equal(false);
+      market.net.advanceSeconds(10);
+      expect(await promised(stall)).equal(true);
+    });
+
+    it("is promised as before while no node says what it has", async () => {
+      const [rich, poor] = [stallOf(RESERVE), stallOf(RESERVE - 1n)];
+      await Promise.all([promised(rich), promised(poor)]);
+      market.net.advanceSeconds(10);
+      market.rpc.fault("balance", down());
+      expect(await Promise.all([promised(rich), promised(poor)])).deep.equal([true, false]);
+    });
+
+    it("where it is not, leaves a channel, its rent and its top-ups to a payer who can, also once there is enough again", async () => {
+      const stall = stallOf(RESERVE - 1n);
+      const payer = market.person({ usdc: 5_000n });
+      const purse = await Purse.prepare(stall, payer);
+      give(stall, 1_000_000_000n);
+      market.net.advanceSeconds(10);
+      expect(await promised(stall)).equal(true);
+      const before = await lamportsOf(stall);
+      await stall.errand(purse.openCredential);
+      expect((await purse.onChain())?.rentPayer.toBase58()).equal(payer.publicKey.toBase58());
+      await purse.buy(PRICE);
+      await stall.errand(await purse.toppingUp(1n));
+      expect(await lamportsOf(stall)).equal(before);
+      await stall.errand(await purse.closing(PRICE));
+    });
+
+    it("that did not promise it, sponsors nothing", async () => {
+      const stall = stallOf(RESERVE - 1n);
+      const purse = await Purse.prepare(stall, customer(), { feePayer: stall.feePayer.publicKey });
+      expect(await stall.refusal(purse.openCredential)).equal("open-fee-payer");
     });
   });
 

@@ -22,6 +22,8 @@ const FEE_LAMPORTS = 5_000n;
 const RENT_EXEMPT = 890_880n;
 /** More than the rent of one token account. */
 const ACCOUNT_LAMPORTS = 2_500_000n;
+/** Milliseconds that a balance is believed when challenges are made. */
+const BELIEVED_MS = 10_000;
 /** Compute units of one transaction at most. */
 const MOST_UNITS = 1_400_000;
 
@@ -37,8 +39,33 @@ export class FeePayer {
   /** By transaction: what is co-signed and may not show in the balance yet. Known to this process only. */
   readonly #held = new Map<string, { readonly lamports: bigint; readonly until: number }>();
 
+  #believed: { readonly pays: Promise<boolean>; readonly until: number } | undefined;
+
   constructor(settings: Settings) {
     this.#settings = settings;
+  }
+
+  /**
+   * Whether a fresh challenge may say that fees and rent are paid: not when that would be refused, as below the reserve.
+   * While no node answers, what was known last.
+   */
+  sponsors(): Promise<boolean> {
+    const { sponsor, rpc, feePayerKey, reserveLamports, now } = this.#settings;
+    if (!sponsor) return Promise.resolve(false);
+    if (this.#believed === undefined || now() >= this.#believed.until) {
+      const before = this.#believed?.pays ?? Promise.resolve(true);
+      this.#believe(
+        rpc.balance(feePayerKey).then(
+          (balance) => balance >= reserveLamports,
+          () => before,
+        ),
+      );
+    }
+    return this.#believed!.pays;
+  }
+
+  #believe(pays: Promise<boolean>): void {
+    this.#believed = { pays, until: this.#settings.now() + BELIEVED_MS };
   }
 
   /**
@@ -97,7 +124,11 @@ export class FeePayer {
     const committed = [...this.#held.values()].reduce((sum, held) => sum + held.lamports, 0n);
     try {
       const balance = await beforeTaking(() => rpc.balance(feePayerKey));
-      if (balance < committed + reserveLamports) throw new RefusedError("sponsor-exhausted");
+      if (balance < committed + reserveLamports) {
+        // Until it is looked at again, challenges leave the fee to the payer.
+        this.#believe(Promise.resolve(false));
+        throw new RefusedError("sponsor-exhausted");
+      }
     } catch (error) {
       if (isNew) this.release(id);
       throw error;

@@ -79,15 +79,15 @@ export class Opener {
 
   /** Asks the chain, signs, and keeps: first the channel, then the transaction. */
   async #admit(checked: CheckedOpen): Promise<Charge> {
-    const { rpc, feePayer, sponsor } = this.#settings;
+    const { rpc, feePayer } = this.#settings;
     const { given, channel } = checked;
     const { transaction, hash } = given;
     const { lastValidBlockHeight, sponsored } = await beforeTaking(async () => {
       await this.#checkLiveSlot(channel.openSlot);
       await this.#simulate(checked);
-      return { lastValidBlockHeight: await lastValidBound(rpc), sponsored: await this.#cost() };
+      return { lastValidBlockHeight: await lastValidBound(rpc), sponsored: await this.#cost(checked) };
     });
-    if (!sponsor) return this.#keep(checked, broadcastOf(transaction, lastValidBlockHeight), sponsored);
+    if (!checked.sponsored) return this.#keep(checked, broadcastOf(transaction, lastValidBlockHeight), sponsored);
     return this.#feePayer.sponsor(hash, sponsored, async () => {
       await addSignature(transaction, feePayer);
       return this.#keep(checked, broadcastOf(transaction, lastValidBlockHeight), sponsored);
@@ -131,9 +131,9 @@ export class Opener {
   }
 
   /** Lamports that this server is committed to at most. */
-  async #cost(): Promise<bigint> {
-    const { sponsor, rpc, mints, currency, maxPriorityFeeLamports } = this.#settings;
-    if (!sponsor) return 0n;
+  async #cost({ sponsored }: CheckedOpen): Promise<bigint> {
+    const { rpc, mints, currency, maxPriorityFeeLamports } = this.#settings;
+    if (!sponsored) return 0n;
     const { accountSize } = await mints.get(currency);
     const rent = (await rpc.rentExemption(CHANNEL_BYTES)) + (await rpc.rentExemption(accountSize));
     return 2n * FEE_LAMPORTS + maxPriorityFeeLamports + rent;

@@ -2,12 +2,13 @@
 // "reclaim").
 import { session } from "@mppsol/programs";
 import { PublicKey, SYSVAR_CLOCK_PUBKEY } from "@solana/web3.js";
-import { submit } from "../chain/index.js";
+import type { TransactionSigner } from "../chain/index.js";
 import type { ChannelState } from "../stores/Store.js";
 import type { Closer } from "./Closer.js";
 import { asChannel, type Found } from "./channelAccount.js";
 import { canBeGone } from "./closePlan.js";
 import { defined } from "./defined.js";
+import type { FeePayer } from "./FeePayer.js";
 import type { Settings } from "./options.js";
 
 /** Channels looked at in one request, besides the clock. */
@@ -18,10 +19,12 @@ const BATCH = 20;
 export class Reclaimer {
   readonly #settings: Settings;
   readonly #closer: Closer;
+  readonly #feePayer: FeePayer;
 
-  constructor(settings: Settings, closer: Closer) {
+  constructor(settings: Settings, closer: Closer, feePayer: FeePayer) {
     this.#settings = settings;
     this.#closer = closer;
+    this.#feePayer = feePayer;
   }
 
   /** Looks at every closed channel whose rent is out. `attempt` runs what may fail for one of them alone. */
@@ -79,15 +82,15 @@ export class Reclaimer {
   }
 
   async #submit(channels: readonly ChannelState[]): Promise<void> {
-    const { rpc, feePayer, programId, landing, computeUnitPrice } = this.#settings;
+    const { programId, landing, computeUnitPrice } = this.#settings;
     const instructions = await Promise.all(
       channels.map(({ channelId, rentPayer }) =>
         session.reclaim({ programId, channel: new PublicKey(channelId), rentPayer: new PublicKey(rentPayer) }),
       ),
     );
-    const persist = async () => {};
-    const submission = defined({ instructions: instructions.flat(), feePayer, persist, computeUnitPrice });
-    const { fate, broadcast } = await submit(rpc, submission, landing);
+    const build = async (feePayer: TransactionSigner) =>
+      defined({ instructions: instructions.flat(), feePayer, persist: async () => {}, computeUnitPrice });
+    const { fate, broadcast } = await this.#feePayer.submit({ creates: 0, build }, landing);
     if (fate.kind !== "landed" || fate.err !== null) return;
     for (const channel of channels) await this.#gone(channel, broadcast.signature);
   }

@@ -178,7 +178,10 @@ export class SessionServer {
     const { channelId } = action;
     const channel = await this.channels.known(channelId);
     this.channels.requireOpen(channel);
-    const done = await this.#topUps.topUp(action, channel, unitOf(terms.price).amount);
+    const done = await this.#topUps.topUp(action, channel, {
+      price: unitOf(terms.price).amount,
+      sponsored: this.settings.sponsor && challenged.request.feePayer,
+    });
     if (done.kind === "pending") return pending(done.signature);
     this.channels.remember(done.channel);
     return this.#answer(done.channel, challenged, done.signature);

@@ -16,6 +16,14 @@ export type ToppedUp =
   | { readonly kind: "topped-up"; readonly channel: ChannelState; readonly signature: string }
   | { readonly kind: "pending"; readonly signature: string };
 
+/** What a top-up goes by. */
+export interface Terms {
+  /** Base units of one unit of the route that it comes to. */
+  readonly price: bigint;
+  /** The fee payer is to sign it, and pays the fee. */
+  readonly sponsored: boolean;
+}
+
 /** A record, and the deposit on chain before it; 0 when somebody else was first. */
 interface Admitted {
   readonly record: Charge;
@@ -56,16 +64,16 @@ export class TopUps {
   /**
    * Lands the top-up of a credential. The same credential gets the same answer.
    * @param channel as it is known, open on chain when last looked at.
-   * @param price base units of one unit of the route that it comes to.
+   * @param terms of the route and the challenge that it comes with.
    * @throws {RefusedError} and then nothing was broadcast, or what was has failed or can never land.
    */
-  async topUp(action: SessionAction.TopUp, channel: ChannelState, price: bigint): Promise<ToppedUp> {
-    const given = await this.#check(action, channel);
+  async topUp(action: SessionAction.TopUp, channel: ChannelState, terms: Terms): Promise<ToppedUp> {
+    const given = await this.#check(action, channel, terms);
     const { charges } = this.#settings.store;
     const kept = await charges.get(given.hash);
     const admit = async () => {
-      this.#checkSize(action.additionalAmount, price);
-      return this.#admit(given, action, channel);
+      this.#checkSize(action.additionalAmount, terms);
+      return this.#admit(given, action, channel, terms);
     };
     const admitted = kept ?? (await unlessKept(charges, given.hash, admit));
     // Only who began it knows what the deposit was before.
@@ -89,14 +97,14 @@ export class TopUps {
     }
   }
 
-  async #check(action: SessionAction.TopUp, channel: ChannelState): Promise<ClientTransaction> {
-    const { sponsor, feePayerKey, maxPriorityFeeLamports, programId } = this.#settings;
+  async #check(action: SessionAction.TopUp, channel: ChannelState, { sponsored }: Terms): Promise<ClientTransaction> {
+    const { feePayerKey, maxPriorityFeeLamports, programId } = this.#settings;
     const { payer, mint, tokenProgram, channelId } = channel;
     const amount = action.additionalAmount;
     if (amount === 0n) throw new RefusedError("topup-amount", "The amount of the top-up is 0.");
-    const feePayer = sponsor ? feePayerKey : payer;
+    const feePayer = sponsored ? feePayerKey : payer;
     const given = readTransaction(action.transaction, CODES);
-    const bound = sponsor ? maxPriorityFeeLamports : undefined;
+    const bound = sponsored ? maxPriorityFeeLamports : undefined;
     const call = onlyCall(given, { payer, feePayer, maxPriorityFeeLamports: bound }, CODES);
     const [expected] = await session.topup({
       programId,
@@ -117,18 +125,23 @@ export class TopUps {
   }
 
   /** A top-up costs the sponsor fees, however small it is. */
-  #checkSize(amount: bigint, price: bigint): void {
-    const { sponsor, minimumDeposit = 0n, minimumTopUp } = this.#settings;
+  #checkSize(amount: bigint, { price, sponsored }: Terms): void {
+    const { minimumDeposit = 0n, minimumTopUp } = this.#settings;
     const least = minimumTopUp ?? (price > minimumDeposit ? price : minimumDeposit);
-    if (sponsor && amount < least) {
+    if (sponsored && amount < least) {
       throw new RefusedError("topup-too-small", undefined, { minimumTopUp: String(least) });
     }
   }
 
   /** Asks the chain, signs, and keeps. `before`: the deposit on chain, 0 when somebody else was first. */
-  async #admit(given: ClientTransaction, action: SessionAction.TopUp, channel: ChannelState): Promise<Admitted> {
+  async #admit(
+    given: ClientTransaction,
+    action: SessionAction.TopUp,
+    channel: ChannelState,
+    terms: Terms,
+  ): Promise<Admitted> {
     const before = await this.#deposit(channel);
-    const { rpc, feePayer, sponsor, maxPriorityFeeLamports } = this.#settings;
+    const { rpc, feePayer, maxPriorityFeeLamports } = this.#settings;
     const { transaction, hash } = given;
     if (channel.escrowed + action.additionalAmount > Integer.MAX_U64) {
       throw new RefusedError("topup-amount", "The deposit would exceed 64 bits.");
@@ -138,7 +151,7 @@ export class TopUps {
       return lastValidBound(rpc);
     });
     const signed = { before, channel, given, amount: action.additionalAmount, lastValidBlockHeight };
-    if (!sponsor) return this.#keep({ ...signed, sponsored: 0n });
+    if (!terms.sponsored) return this.#keep({ ...signed, sponsored: 0n });
     const sponsored = 2n * FEE_LAMPORTS + maxPriorityFeeLamports;
     return this.#feePayer.sponsor(hash, sponsored, async () => {
       await addSignature(transaction, feePayer);

@@ -74,7 +74,7 @@ class Rounds implements Watchtower {
     this.#server = server;
     this.#options = options;
     this.#cashier = new Cashier(server.settings, server.feePayer);
-    this.#reclaimer = new Reclaimer(server.settings, server.closer);
+    this.#reclaimer = new Reclaimer(server.settings, server.closer, server.feePayer);
   }
 
   start(): void {

@@ -22,6 +22,8 @@ export interface CheckedOpen {
   readonly given: ClientTransaction;
   /** Base units. */
   readonly deposit: bigint;
+  /** The fee payer is to sign it, and pays fees and rent. */
+  readonly sponsored: boolean;
   /** What the server will know of the channel; `escrowed` is 0 until it has landed. */
   readonly channel: NewChannel;
 }
@@ -55,14 +57,15 @@ export async function checkOpen(
   const idleTimeoutSeconds = idleTimeout(open, request, settings);
   checkSlot(open.openSlot, request.recentSlot ?? 0n, "the challenged slot");
   checkSigner(open, challenged, settings);
-  const feePayer = settings.sponsor ? settings.feePayerKey : open.payer;
+  const sponsored = settings.sponsor && request.feePayer;
+  const feePayer = sponsored ? settings.feePayerKey : open.payer;
   const given = readTransaction(open.transaction, CODES);
   const call = onlyCall(
     given,
     {
       payer: open.payer,
       feePayer,
-      maxPriorityFeeLamports: settings.sponsor ? settings.maxPriorityFeeLamports : undefined,
+      maxPriorityFeeLamports: sponsored ? settings.maxPriorityFeeLamports : undefined,
     },
     CODES,
   );
@@ -74,6 +77,7 @@ export async function checkOpen(
   return {
     given,
     deposit: open.depositAmount,
+    sponsored,
     channel: {
       channelId: open.channelId,
       payer: open.payer,

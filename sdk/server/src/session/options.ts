@@ -76,7 +76,7 @@ export interface SessionOptions {
   readonly maxPriorityFeeLamports?: bigint;
   /**
    * Lamports of the fee payer that clients cannot spend: closes and debits are paid from them. Opens and top-ups that would
-   * leave less are refused with `sponsor-exhausted`. Default 5,000,000.
+   * leave less are refused with `sponsor-exhausted`, and challenges leave fees and rent to the payer. Default 5,000,000.
    */
   readonly reserveLamports?: bigint;
   /**

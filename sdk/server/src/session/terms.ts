@@ -20,14 +20,18 @@ export interface Recent {
   readonly slot: bigint;
 }
 
-/** The terms of a new channel, without what changes from challenge to challenge. */
+/**
+ * The terms of a new channel, without what changes from challenge to challenge.
+ * @param sponsored whether the fee payer pays for what the client sends.
+ */
 export function termsOf(
   { price, externalId }: RouteTerms,
   settings: Settings,
   { decimals, tokenProgram }: Facts,
+  sponsored: boolean,
 ): Request {
   const { minimumDeposit, suggestedDeposit, minVoucherDelta, ttlSeconds, idleTimeoutOptionsSeconds } = settings;
-  const { sponsor, feePayerKey, operatorKey: operator } = settings;
+  const { feePayerKey, operatorKey: operator } = settings;
   return defined({
     ...unitOf(price),
     recipient: settings.recipient.toBase58(),
@@ -37,8 +41,8 @@ export function termsOf(
     channelProgram: settings.programId.toBase58(),
     decimals,
     tokenProgram,
-    feePayer: sponsor,
-    feePayerKey: sponsor ? feePayerKey : undefined,
+    feePayer: sponsored,
+    feePayerKey: sponsored ? feePayerKey : undefined,
     voucherSigner: operator === undefined ? "client" : "operator",
     operator,
     gracePeriodSeconds: settings.gracePeriodSeconds,
