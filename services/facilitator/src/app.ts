@@ -17,10 +17,17 @@ import type { HealthChecks } from "./ops/health.js";
 import { loggerOptions, registerRequestLog } from "./ops/logging.js";
 import type { ServiceMetrics } from "./ops/prometheus.js";
 import { opsRoutes } from "./ops/routes.js";
+import { sessionRoutes } from "./session/routes.js";
 import { VERSION } from "./version.js";
+import { x402Routes } from "./x402/routes.js";
 
 /** The routes of each part. */
-const ROUTES: readonly ((app: App, context: Context) => Promise<void>)[] = [chargeRoutes, onboardRoutes];
+const ROUTES: readonly ((app: App, context: Context) => Promise<void>)[] = [
+  chargeRoutes,
+  sessionRoutes,
+  x402Routes,
+  onboardRoutes,
+];
 
 /** What a body may be: 64 KiB. */
 const BODY_LIMIT = 65_536;

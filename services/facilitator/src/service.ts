@@ -5,7 +5,8 @@ import type { FastifyServerOptions } from "fastify";
 import { Redis } from "ioredis";
 import { buildApp } from "./app.js";
 import type { ChargeEngine } from "./charge/ChargeEngine.js";
-import { createChargeEngine } from "./charge/engine.js";
+import { createChargeEngine, type Timing } from "./charge/engine.js";
+import { checkConfig } from "./config/check.js";
 import type { Config } from "./config.js";
 import type { Context } from "./context.js";
 import { SqlTables } from "./db/SqlTables.js";
@@ -14,14 +15,21 @@ import { every, type Task } from "./ops/Background.js";
 import { HealthChecks, type Node } from "./ops/health.js";
 import { describeError } from "./ops/logging.js";
 import { createMetrics } from "./ops/prometheus.js";
+import { createManagedSessions, type RunningSessions, type SessionTuning } from "./session/createManagedSessions.js";
 import type { ManagedSessions } from "./session/ManagedSessions.js";
 
 /** What a test, or a service that embeds this one, puts in the place of a part. */
 export interface Overrides {
   /** Between the service and the chain. Default: the nodes of `config.rpcUrls`. */
   readonly rpc?: Rpc;
+  /** Whoever makes a part here starts and stops it. */
   readonly charges?: (context: Omit<Context, "charges" | "sessions">) => ChargeEngine;
   readonly sessions?: (context: Omit<Context, "sessions">) => ManagedSessions;
+  /** How often the chain is looked at by the parts that are not replaced. */
+  readonly timing?: Timing;
+  readonly tuning?: SessionTuning;
+  /** False: no background work; whoever tests a part calls its `tick`. Default true. */
+  readonly background?: boolean;
   /** Unix milliseconds. */
   readonly now?: () => number;
   readonly logger?: FastifyServerOptions["logger"];
@@ -42,6 +50,9 @@ export interface Facilitator {
 
 const SWEEP_MS = 60_000;
 
+/** Between attempts to make what sessions need. */
+const PREPARE_MS = 15_000;
+
 /** Milliseconds for which `deliveries` are kept: longer than anybody may ask about one. */
 const DELIVERIES_MS = 48 * 60 * 60 * 1000;
 
@@ -50,9 +61,10 @@ const CLOSE_LIMIT_MS = 45_000;
 /**
  * Makes the service: its database is brought up to date, its nodes are checked, its background work runs. It listens once
  * it is told to.
- * @throws {WrongClusterError} {RpcError} {StoreError} when it could not work.
+ * @throws {ConfigurationError} {WrongClusterError} {RpcError} {StoreError} when it could not work.
  */
 export async function createFacilitator(config: Config, overrides: Overrides = {}): Promise<Facilitator> {
+  checkConfig(config);
   const closing: (() => Promise<unknown>)[] = [];
   try {
     return await compose(config, overrides, closing);
@@ -92,9 +104,16 @@ async function compose(
 
   const metrics = createMetrics();
   const base = { config, rpc, store, tables, metrics, now, onError };
-  const engine = overrides.charges === undefined ? createChargeEngine(base) : undefined;
-  const charges = engine ?? overrides.charges!(base);
-  const sessions = overrides.sessions!({ ...base, charges });
+  const tasks: Task[] = [
+    every(
+      SWEEP_MS,
+      () => sweep(base),
+      (error) => onError(error, "sweeping"),
+    ),
+  ];
+  const charges = overrides.charges?.(base) ?? ownCharges(base, overrides.timing, tasks);
+  closing.push(() => stopAll(tasks));
+  const sessions = overrides.sessions?.({ ...base, charges }) ?? (await ownSessions(base, overrides.tuning, tasks));
   const context: Context = { ...base, charges, sessions };
   const health = new HealthChecks(config, { nodes, rpc, tables, now });
 
@@ -104,18 +123,7 @@ async function compose(
   closing.push(() => app.close());
   report = (error, during) => app.log.error({ err: error, during }, "fault");
 
-  const tasks: Task[] = [
-    every(
-      SWEEP_MS,
-      async () => {
-        await tables.sweep(now());
-        await store.deliveries.sweep(now() - DELIVERIES_MS, now());
-      },
-      (error) => onError(error, "sweeping"),
-    ),
-  ];
-  for (const task of tasks) task.start();
-  engine?.start();
+  if (overrides.background !== false) for (const task of tasks) task.start();
 
   let closed: Promise<void> | undefined;
   async function close(limitMs: number): Promise<void> {
@@ -127,8 +135,7 @@ async function compose(
       await app.close();
     } finally {
       clearTimeout(cut);
-      await Promise.allSettled(tasks.map((task) => task.stop()));
-      await engine?.close();
+      await stopAll(tasks);
       redis?.disconnect();
       await store.close();
     }
@@ -142,6 +149,53 @@ async function compose(
       return closed;
     },
   };
+}
+
+type Base = Omit<Context, "charges" | "sessions">;
+
+function ownCharges(base: Base, timing: Timing | undefined, tasks: Task[]): ChargeEngine {
+  const engine = createChargeEngine(base, timing);
+  tasks.push({ start: () => engine.start(), stop: () => engine.close() });
+  return engine;
+}
+
+/** What cannot be prepared now, as while the fee payers are empty, is tried again: charges do not wait for it. */
+async function ownSessions(base: Base, tuning: SessionTuning | undefined, tasks: Task[]): Promise<RunningSessions> {
+  const sessions = createManagedSessions(base, tuning);
+  const failed = (error: unknown) => base.onError(error, "preparing for sessions");
+  let prepared = false;
+  const prepare = async (): Promise<void> => {
+    if (!prepared) await sessions.prepare();
+    prepared = true;
+  };
+  await prepare().catch(failed);
+  let started = false;
+  const begin = every(
+    PREPARE_MS,
+    async () => {
+      await prepare();
+      if (!started) sessions.start();
+      started = true;
+    },
+    failed,
+  );
+  tasks.push({
+    start: () => begin.start(),
+    async stop() {
+      await begin.stop();
+      await sessions.stop();
+    },
+  });
+  return sessions;
+}
+
+async function sweep({ tables, store, now }: Base): Promise<void> {
+  await tables.sweep(now());
+  await store.deliveries.sweep(now() - DELIVERIES_MS, now());
+}
+
+async function stopAll(tasks: readonly Task[]): Promise<void> {
+  await Promise.allSettled(tasks.map((task) => task.stop()));
 }
 
 /** One for each URL, to ask each for itself. */
