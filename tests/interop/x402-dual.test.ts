@@ -9,7 +9,7 @@ import { validatePaymentRequired } from "@x402/core/schemas";
 import { wrapFetchWithPayment } from "@x402/fetch";
 import { ExactSvmScheme } from "@x402/svm/exact/client";
 import { expect } from "chai";
-import { asDevnet, DEVNET } from "./devnet.ts";
+import { DEVNET, nodeOfDevnet } from "./devnet.ts";
 import { createWorld, type Listening, listen, paymentsFor, usdc, type World } from "./world.ts";
 
 const PRICE = 10_000n;
@@ -24,7 +24,7 @@ describe("x402 2.27 at a route of ours that takes MPP too", () => {
 
   before(async () => {
     world = await createWorld();
-    node = await asDevnet(world.chain.url);
+    node = await nodeOfDevnet(world.chain.url);
   });
   after(async () => {
     await node.close();
