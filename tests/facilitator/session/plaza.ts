@@ -2,12 +2,13 @@
 // nothing, buyers without lamports, one or several processes of the facilitator, and the books of them all. What buyers send
 // is built here, by the programs' own builders: nothing of the facilitator is used for that.
 import { randomBytes, randomUUID } from "node:crypto";
-import { BearerProof, RefusedError, type SessionAction, SessionRequest, type SignedVoucher } from "@mppsol/core";
+import { BearerProof, RefusedError, type SessionAction, type SessionRequest, type SignedVoucher } from "@mppsol/core";
 import { USDC_MINT } from "@mppsol/localnet";
 import { channelAddress, escrowAddress, keypairSigner, session, signVoucher, tokenAddress } from "@mppsol/programs";
 import { createRpc, type Rpc } from "@mppsol/server";
 import { type Database, Pglite, SqlStore } from "@mppsol/server/parts";
 import type { Store } from "@mppsol/server/stores";
+import { createCloseAccountInstruction } from "@solana/spl-token";
 import { Keypair, PublicKey, type TransactionInstruction } from "@solana/web3.js";
 import { Registry } from "prom-client";
 import type { Config } from "../../../services/facilitator/src/config.ts";
@@ -119,6 +120,12 @@ export class Plaza {
   /** Somebody who buys, without a lamport. */
   buyer(usdc = 10_000n): Keypair {
     return this.market.person({ lamports: 0n, usdc });
+  }
+
+  /** The owner closes its token account, which must be empty. */
+  async closeAccount(owner: Keypair): Promise<void> {
+    const address = tokenAddress(owner.publicKey, USDC.mint, USDC.tokenProgram);
+    await this.market.run([createCloseAccountInstruction(address, owner.publicKey, owner.publicKey)], [owner]);
   }
 
   /** Time passes, on the chain and in all processes. */

@@ -90,8 +90,9 @@ export class Openings {
         throw error;
       }
     };
+    const terms = { price: unitAmount, sponsored: true };
     const topUps = new TopUps(settings, this.#feePayer(settings, counted));
-    const done = await this.#orPending(action.transaction, attempt, () => topUps.topUp(action, channel, unitAmount));
+    const done = await this.#orPending(action.transaction, attempt, () => topUps.topUp(action, channel, terms));
     if (done.kind === "pending") return { pending: true, signature: done.signature };
     channels.remember(done.channel);
     return done;

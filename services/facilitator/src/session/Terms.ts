@@ -134,7 +134,7 @@ export class Terms {
   async #made({ amount, unitType = "request", currency }: Asked, deal: Deal) {
     const settings = this.#desks.of(deal);
     const facts = await beforeTaking(() => this.#desks.facts(currency));
-    return { settings, request: termsOf({ price: { perUnit: amount, unitType } }, settings, facts) };
+    return { settings, request: termsOf({ price: { perUnit: amount, unitType } }, settings, facts, true) };
   }
 }
 
