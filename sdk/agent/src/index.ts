@@ -3,6 +3,7 @@ export { type Agent, type AgentOptions, type Confirmation, createAgent } from ".
 export type { Account } from "./budget/book.js";
 export type { AssetLimits, BudgetLimits, FeeLimits } from "./budget/limits.js";
 export type { ChargeOptions } from "./charge/options.js";
+export { type SponsoredOptions, sponsoredCharge } from "./charge/sponsored.js";
 export type { Fetch } from "./context.js";
 export * from "./errors.js";
 export { fileStore } from "./fileStore.js";
@@ -24,5 +25,12 @@ export {
   SessionTermsError,
   type TermsFault,
 } from "./session/index.js";
-export type { AgentSigner, KeypairLike, KitSigner, SignerLike, WalletLike } from "./signers.js";
+export {
+  type AgentSigner,
+  type KeypairLike,
+  type KitSigner,
+  type SignerLike,
+  toSigner,
+  type WalletLike,
+} from "./signers.js";
 export { type AgentStore, memoryStore } from "./store.js";

@@ -43,6 +43,7 @@ export {
   facilitator,
   SettlementClient,
   SettlementError,
+  type Tendered,
 } from "./facilitator/index.js";
 export type { BeginOptions, Begun, Guard, Handler, HandlerContext } from "./http/guard.js";
 export type { ErrorContext, Observers, PaymentEvent } from "./http/observer.js";

@@ -25,6 +25,9 @@ export type Twist = (
   honest: () => Promise<{ status: number; body: Json }>,
 ) => Promise<void> | undefined;
 
+/** What a facilitator calls otherwise. */
+const CODES: Readonly<Record<string, string>> = { "signature-consumed": "transaction_used" };
+
 export class FacilitatorDesk {
   readonly town: Town;
   readonly feePayer: Keypair;
@@ -91,7 +94,7 @@ export class FacilitatorDesk {
       return { status: 404, body: { code: "not_found", retryable: false } };
     } catch (error) {
       if (!(error instanceof RefusedError)) throw error;
-      const code = error.code.replaceAll("-", "_");
+      const code = CODES[error.code] ?? error.code.replaceAll("-", "_");
       const status = error.status >= 500 ? 503 : 422;
       return { status, body: { code, detail: error.detail, retryable: status === 503, requestId: "req-1" } };
     }

@@ -1,6 +1,6 @@
 // Charges settled by a facilitator: the seller needs no node, no key and no SOL.
 import { createHash, randomUUID } from "node:crypto";
-import { Challenge, type ChargeRequest, RefusedError } from "@mppsol/core";
+import { Challenge, type ChargePayload, type ChargeRequest, type JsonObject, RefusedError } from "@mppsol/core";
 import { sleep } from "../chain/sleep.js";
 import { Flights } from "../charge/Flights.js";
 import type { Order, Prepared, Quote, Settled, Settlement, Standing } from "../charge/Settlement.js";
@@ -20,6 +20,16 @@ export interface ChargeDeskOptions {
   /** Unix milliseconds. */
   readonly now: () => number;
   readonly onError: (error: unknown) => void;
+}
+
+/** A payment that a buyer shows. */
+export interface Tendered {
+  readonly challengeId: string;
+  /** The request of the challenge, to the byte. */
+  readonly request: JsonObject;
+  /** The same, read. */
+  readonly terms: ChargeRequest.ChargeRequest;
+  readonly payload: ChargePayload.ChargePayload;
 }
 
 interface Remembered {
@@ -82,16 +92,23 @@ export class ChargeDesk implements Settlement {
     }
   }
 
-  async settle(order: Order): Promise<Settled> {
-    const { credential, request, payload } = order;
-    if (request.confidential || payload.type === "bundle") throw new RefusedError("bundle-unsupported");
+  settle({ credential, request, payload }: Order): Promise<Settled> {
+    const { challenge } = credential;
+    return this.pay({ challengeId: challenge.id, request: Challenge.requestOf(challenge), terms: request, payload });
+  }
+
+  /**
+   * Settles a payment for whoever has issued its challenge.
+   * @throws as `Settlement.settle`.
+   */
+  async pay({ challengeId, request, terms, payload }: Tendered): Promise<Settled> {
+    if (terms.confidential || payload.type === "bundle") throw new RefusedError("bundle-unsupported");
     if (payload.type === "signature") throw new RefusedError("push-sponsored");
-    if (request.feePayerKey === undefined) throw new RefusedError("challenge-mismatch");
+    if (terms.feePayerKey === undefined) throw new RefusedError("challenge-mismatch");
     const { transaction } = payload;
-    const found = payable(transaction, request, this.#options.requireMemo);
-    const { id } = credential.challenge;
-    const input = { challengeId: id, request: Challenge.requestOf(credential.challenge), transaction };
-    return this.#flights.join(`${id} ${found.id}`, () => this.#settle(input, request, found));
+    const found = payable(transaction, terms, this.#options.requireMemo);
+    const input = { challengeId, request, transaction };
+    return this.#flights.join(`${challengeId} ${found.id}`, () => this.#settle(input, terms, found));
   }
 
   /** What challenges say of a quote, asked for once for many of them. Throws {SettlementError}. */

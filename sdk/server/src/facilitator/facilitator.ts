@@ -2,9 +2,9 @@
 import { InvalidFieldError } from "@mppsol/core";
 import { createRpc, type Endpoint, type Rpc } from "../chain/index.js";
 import { quietly } from "../charge/desk.js";
-import type { Settlement } from "../charge/Settlement.js";
+import type { Settled, Settlement } from "../charge/Settlement.js";
 import { ConfigError } from "../errors.js";
-import { ChargeDesk } from "./ChargeDesk.js";
+import { ChargeDesk, type Tendered } from "./ChargeDesk.js";
 import type { Fetch } from "./exchange.js";
 import { OnChain } from "./onChain.js";
 import { SettlementClient } from "./SettlementClient.js";
@@ -38,6 +38,11 @@ export interface FacilitatorOptions {
 /** Settles charges. */
 export interface Facilitator extends Settlement {
   readonly client: SettlementClient;
+  /**
+   * Settles a payment under somebody else's challenge; the caller has issued it, and sees to it that one payment buys one
+   * thing. Throws as `Settlement.settle`.
+   */
+  pay(tendered: Tendered): Promise<Settled>;
 }
 
 /**

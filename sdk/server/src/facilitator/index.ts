@@ -1,4 +1,5 @@
 // A facilitator in place of a chain: its HTTP client, and settlement by it.
+export type { Tendered } from "./ChargeDesk.js";
 export { SettlementError, type SettlementErrorOptions } from "./errors.js";
 export type { Fetch } from "./exchange.js";
 export { type Facilitator, type FacilitatorOptions, facilitator } from "./facilitator.js";

@@ -1,0 +1,20 @@
+// The HTTP client of a facilitator, for direct access.
+export {
+  type CallOptions,
+  type CloseInput,
+  type OpenChallenge,
+  type PaymentState,
+  type PaymentView,
+  type Pending,
+  type Preparation,
+  type PrepareInput,
+  type Proof,
+  type SessionPrepareInput,
+  type SessionView,
+  type SettleAnswer,
+  type SettleInput,
+  SettlementClient,
+  type SettlementClientOptions,
+  SettlementError,
+  type SignInput,
+} from "@mppsol/server/parts";

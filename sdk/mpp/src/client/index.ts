@@ -1,0 +1,3 @@
+// For clients of mppx.
+export { type ChargeParameters, type ChargeProgress, charge } from "./charge.js";
+export type { KitTransactionSigner } from "./kitSigner.js";
