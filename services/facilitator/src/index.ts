@@ -1,5 +1,6 @@
 // @mppsol/facilitator: the service as a library. See README.md.
 export type { ChargeEngine, PaymentState, PaymentView, Preparation, SettleOrder } from "./charge/ChargeEngine.js";
+export { createChargeEngine, type RunningChargeEngine, type Timing } from "./charge/engine.js";
 export type { Config } from "./config.js";
 export type { Context } from "./context.js";
 export type { KeptAnswer, KeyClaim, Tables } from "./db/Tables.js";
