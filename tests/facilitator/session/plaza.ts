@@ -377,6 +377,11 @@ export class Wallet {
     await this.office.plaza.market.run(await session.revoke({ channel, payer: this.buyer.publicKey }), [this.buyer]);
   }
 
+  /** Somebody brings a voucher to the chain. */
+  async debit(voucher: SignedVoucher.SignedVoucher): Promise<void> {
+    await this.office.plaza.market.run(await session.debit({ voucher }));
+  }
+
   onChain() {
     return this.office.plaza.market.onChain(this.channelId);
   }
