@@ -45,10 +45,10 @@ export interface ChargeGuardOptions extends RouteOptions {
   /** Who shares in it: base units, which leave something to the recipient. */
   readonly splits?: readonly ChargeRequest.Split[];
   /**
-   * The seller's reference, which payers write into a memo. Default: a random one for every challenge. One that stays the
-   * same lets others claim a payment that somebody pushed, before he does.
+   * Makes the seller's reference, which payers write into a memo: another one for every challenge, or else a payment that
+   * somebody pushed, and everybody sees, is good for the challenges of others too. Default: a random one.
    */
-  readonly externalId?: string | PerRequest<string>;
+  readonly externalId?: PerRequest<string>;
   /** Whether the fee is offered to be paid. Default: where there is a `feePayer`. */
   readonly sponsored?: boolean;
   /** Whether it is offered to x402's clients, too. Default: of `createPayments`. In `offer`, of all charges or none. */
@@ -135,6 +135,9 @@ class Till implements Payments {
     const amount = priceOf(options.price, asset);
     const { recipient = this.#settings.recipient, splits, sponsored, description, header } = options;
     const { externalId } = options;
+    if (externalId !== undefined && typeof externalId !== "function") {
+      throw new ConfigError("externalId", "give a function that makes a new one for every challenge");
+    }
     const intent = within("charge", () =>
       chargeIntent({
         price: amount,
@@ -146,7 +149,7 @@ class Till implements Payments {
         now,
         onError: this.#report,
         // Push payments are on chain for everybody to see; a reference of its own ties each to its challenge.
-        externalId: externalId === undefined ? newReference : perRequest(externalId),
+        externalId: externalId === undefined ? newReference : ofRequest(externalId),
         ...defined({ splits, sponsored, description, leaseMs: charges.leaseMs, collectMs: charges.collectMs }),
       }),
     );
@@ -374,10 +377,13 @@ type OfFunction<T> = (context: RequestContext) => T | Promise<T>;
 
 /** A value as it is; a function of the request as one of what the guard knows of it. */
 function perRequest<T extends string | bigint | number>(value: T | PerRequest<T>): T | OfFunction<T> {
-  if (typeof value !== "function") return value;
+  return typeof value === "function" ? ofRequest(value) : value;
+}
+
+function ofRequest<T>(find: PerRequest<T>): OfFunction<T> {
   return (context) => {
     const { request, framework } = context.raw as PricedRequest;
-    return value(request, framework);
+    return find(request, framework);
   };
 }
 

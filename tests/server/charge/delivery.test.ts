@@ -260,7 +260,6 @@ describe("charge, delivery", () => {
     const changed: [string, ShopOptions][] = [
       ["price", { price: 2_000_000n }],
       ["splits", { splits: [{ recipient: "9xQeWvG816bUx9EPjHmaT23yvVM2ZWbrrpZb9PusVFin", amount: 1n }] }],
-      ["reference", { externalId: "order" }],
       ["description", { description: "other" }],
     ];
     for (const [name, options] of changed) {

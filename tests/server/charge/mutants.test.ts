@@ -151,7 +151,7 @@ describe("charge, mutants of valid payments", () => {
       recipient: seller,
       ...(plan.token ? { currency: USDC.toBase58() } : {}),
       ...(plan.sponsored ? { sponsor } : {}),
-      ...(plan.externalId ? { externalId: "order-1" } : {}),
+      ...(plan.externalId ? { externalId: () => "order-1" } : {}),
       splits: Array.from({ length: plan.splits }, (_, at) => ({
         recipient: other.toBase58(),
         amount: BigInt(1_000 * (at + 1)),

@@ -83,7 +83,7 @@ describe("charge, pull mode", () => {
     const shop = new Shop(town, {
       price: 1_050_000n,
       currency: USDC.toBase58(),
-      externalId: "order-7",
+      externalId: () => "order-7",
       splits: [
         { recipient: platform.publicKey.toBase58(), amount: 50_000n, memo: "platform fee" },
         { recipient: partner.publicKey.toBase58(), amount: 100_000n },

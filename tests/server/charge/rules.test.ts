@@ -656,7 +656,7 @@ describe("charge, what is refused before it is sent", () => {
     }
 
     it("the challenge's externalId is asked for as a memo where the seller says so", async () => {
-      const options = { externalId: "order-9", settlement: { requireMemo: true } };
+      const options = { externalId: () => "order-9", settlement: { requireMemo: true } };
       const without = { instructions: (honest: TransactionInstruction[]) => honest.filter((_, at) => at !== 2) };
       await attack(options, "memo-missing", without);
       await attack(options, "memo-missing", {
@@ -664,7 +664,7 @@ describe("charge, what is refused before it is sent", () => {
       });
       const shop = await shopOf(options);
       await shop.sell(await paidBy(shop, payer));
-      const lax = await shopOf({ externalId: "order-9" });
+      const lax = await shopOf({ externalId: () => "order-9" });
       await lax.sell(await paidBy(lax, payer, without));
     });
   });

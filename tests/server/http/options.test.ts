@@ -119,6 +119,12 @@ describe("createPayments", () => {
     expect(make({ closer: KEY, mints: [MINT, "HWVK3jYEq1jChpPEuHtGqxvZd73xPrYsP4PRc8aHD6te"] })).to.equal("taken");
   });
 
+  it("refuses a reference that is the same for every challenge, as a payment that was pushed would be good for all", () => {
+    const charge = (externalId: unknown) => createPayments(options()).charge({ price: 1n, externalId } as never);
+    expect(refused(() => charge("order 7"))).to.equal("externalId");
+    expect(refused(() => charge(() => "order 7"))).to.equal("taken");
+  });
+
   it("refuses to set units aside for a price that counts none", () => {
     const payments = createPayments(options({ closer: KEY }));
     expect(refused(() => payments.session({ price: 1n, reserve: 5 }))).to.equal("reserve");

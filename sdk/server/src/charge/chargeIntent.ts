@@ -32,8 +32,12 @@ export interface ChargeOptions {
   readonly network: Network.Network;
   /** At most 8, which leave something to the recipient. */
   readonly splits?: PerRequest<readonly ChargeRequest.Split[]>;
-  /** The seller's reference; payers write it into a memo. A function makes a new one for every challenge. */
-  readonly externalId?: string | ((context: RequestContext) => string | Promise<string>);
+  /**
+   * Makes the seller's reference, which payers write into a memo: another one for every challenge. Without it nothing ties a
+   * pushed payment, which everybody can see, to its challenge: the first to show it has it (draft-solana-charge-00,
+   * "Front-running").
+   */
+  readonly externalId?: (context: RequestContext) => string | Promise<string>;
   /** For people. */
   readonly description?: string;
   /** Who settles. */
@@ -100,7 +104,7 @@ class ChargeIntent implements Intent {
     const terms = await this.#terms(context);
     const { sponsored, feePayerKey = settlement.feePayerKey, ...facts } = await settlement.prepare(terms);
     checkApart(this.#options, terms.splits, feePayerKey);
-    const reference = typeof externalId === "function" ? await externalId(context) : externalId;
+    const reference = await externalId?.(context);
     const request = ChargeRequest.toJson({
       ...terms,
       ...facts,
@@ -144,7 +148,7 @@ class ChargeIntent implements Intent {
     // Who pays the fee depends on the sponsor's means when the challenge was made; decimals and token program are the
     // mint's, and are looked up again before the transaction is judged. An id of this server vouches for both.
     if (request.feePayer && (!sponsored || !isFeePayer(settlement, request.feePayerKey as string))) return "feePayer";
-    const reference = typeof externalId === "function" ? request.externalId : externalId;
+    const reference = externalId && request.externalId;
     const { decimals, tokenProgram } = request;
     return ChargeRequest.sameTerms(request, {
       ...terms,
