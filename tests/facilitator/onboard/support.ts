@@ -3,6 +3,7 @@ import { BearerProof, SessionAction, SessionRequest, SignInWithX } from "@mppsol
 import type { Localnet } from "@mppsol/localnet";
 import { USDC_MINT } from "@mppsol/localnet";
 import { buildTransaction, escrowAddress, keypairSigner, session, tokenAddress } from "@mppsol/programs";
+import { createRpc, type Rpc } from "@mppsol/server";
 import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import {
   type Connection,
@@ -12,12 +13,12 @@ import {
   VersionedTransaction,
 } from "@solana/web3.js";
 import { expect } from "chai";
-import type { ChargeEngine } from "../../../services/facilitator/src/charge/ChargeEngine.ts";
+// Of the package as it is built: its errors are to be the service's own.
 import {
   createManagedSessions,
   type RunningSessions,
-} from "../../../services/facilitator/src/session/createManagedSessions.ts";
-import { type Running, type StartOptions, startFacilitator } from "../support.ts";
+} from "../../../services/facilitator/dist/session/createManagedSessions.js";
+import { type Running, type StartOptions, startChain, startFacilitator } from "../support.ts";
 
 export const MINT = new PublicKey(USDC_MINT);
 export const DEPOSIT = 50_000n;
@@ -31,27 +32,32 @@ export interface Office extends Running {
   readonly sessions: RunningSessions;
 }
 
-/** A facilitator whose clock is the chain's. */
-export async function startOffice(options: StartOptions = {}): Promise<Office> {
+/** A facilitator whose clock is the chain's, and whose background work stands still. */
+export async function startOffice(options: StartOptions & { readonly rpc?: (rpc: Rpc) => Rpc } = {}): Promise<Office> {
+  const { rpc, ...rest } = options;
+  const net = options.net ?? (await startChain());
   let sessions: RunningSessions | undefined;
-  const charges = (feePayers: readonly string[]): ChargeEngine => ({ feePayers }) as unknown as ChargeEngine;
-  let net: Localnet | undefined = options.net;
   const running = await startFacilitator({
-    ...options,
+    ...rest,
+    net,
     overrides: {
-      now: () => (net === undefined ? Date.now() : net.clock().unixTimestamp * 1000),
-      charges: ({ config }) => charges(config.feePayers.map(({ publicKey }) => String(publicKey))),
+      now: () => net.clock().unixTimestamp * 1000,
+      background: false,
       sessions: (context) => {
         sessions = createManagedSessions(context, { landing: { budgetMs: 400, pollMs: 2 } });
         return sessions;
       },
+      ...(rpc === undefined ? {} : { rpc: rpc(createRpc({ endpoint: net.url, backoffMs: 1 })) }),
       ...options.overrides,
     },
   });
-  net = running.net;
   if (sessions === undefined) throw new Error("no sessions were made");
   await sessions.prepare();
-  return { ...running, sessions };
+  const close = async () => {
+    await running.close();
+    if (options.net === undefined) await net.close();
+  };
+  return { ...running, sessions, close };
 }
 
 /** What the tests read of an answer. */
