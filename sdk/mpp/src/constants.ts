@@ -19,7 +19,7 @@ export const TOKEN_PROGRAM = TokenProgram.TOKEN;
 export const TOKEN_2022_PROGRAM = TokenProgram.TOKEN_2022;
 
 /** Where a facilitator listens that is started without options. Name your own: there is no public one. */
-export const DEFAULT_API_URL = "http://127.0.0.1:4072";
+export const DEFAULT_API_URL = "http://127.0.0.1:8402";
 
 /** Micro-lamports a compute unit. */
 export const DEFAULT_COMPUTE_UNIT_PRICE = 1n;

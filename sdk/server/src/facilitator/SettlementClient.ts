@@ -11,6 +11,7 @@ import {
   SessionAction,
   SessionRequest,
   SignedVoucher,
+  type Splits,
   TokenProgram,
   TransactionBytes,
 } from "@mppsol/core";
@@ -149,6 +150,10 @@ export interface SessionView {
   readonly tokenProgram: string;
   readonly channelProgram: string;
   readonly authorizedSigner: string;
+  readonly rentPayer: string;
+  readonly salt: bigint;
+  readonly openSlot: bigint;
+  readonly distributionSplits: readonly Splits.Split[];
   readonly voucherSigner: "client" | "operator";
   readonly deposit: bigint;
   readonly accepted: bigint;
@@ -460,6 +465,10 @@ function sessionOf(json: JsonObject): SessionView {
     tokenProgram: TokenProgram.parse(member(json, "tokenProgram"), "tokenProgram"),
     channelProgram: Base58.address(member(json, "channelProgram"), "channelProgram"),
     authorizedSigner: Base58.address(member(json, "authorizedSigner"), "authorizedSigner"),
+    rentPayer: Base58.address(member(json, "rentPayer"), "rentPayer"),
+    salt: Integer.fromDecimal(member(json, "salt"), "salt"),
+    openSlot: Integer.fromDecimal(member(json, "openSlot"), "openSlot"),
+    distributionSplits: SessionRequest.distributionSplits(member(json, "distributionSplits"), "distributionSplits"),
     voucherSigner: oneOf(["client", "operator"], member(json, "voucherSigner"), "voucherSigner"),
     deposit: Integer.fromDecimal(member(json, "deposit"), "deposit"),
     accepted: Integer.fromDecimal(member(json, "accepted"), "accepted"),

@@ -1,5 +1,5 @@
 // The seam between the routes of managed sessions and what runs them.
-import type { SessionAction, SessionRequest, SignedVoucher } from "@mppsol/core";
+import type { SessionAction, SessionRequest, SignedVoucher, Splits } from "@mppsol/core";
 
 /** A channel, as anybody may see it. Amounts in base units. */
 export interface SessionView {
@@ -14,6 +14,11 @@ export interface SessionView {
   readonly tokenProgram: string;
   readonly channelProgram: string;
   readonly authorizedSigner: string;
+  /** Who paid the rent, what makes the channel's address, and who shares: with these anybody can check it against the chain. */
+  readonly rentPayer: string;
+  readonly salt: bigint;
+  readonly openSlot: bigint;
+  readonly distributionSplits: readonly Splits.Split[];
   readonly voucherSigner: "client" | "operator";
   readonly deposit: bigint;
   readonly accepted: bigint;

@@ -144,9 +144,12 @@ function pending(reply: FastifyReply, signature: string | undefined) {
 }
 
 /** Amounts as decimal strings. */
-function json({ deposit, accepted, settledOnChain, refunded, ...rest }: SessionView) {
+function json({ deposit, accepted, settledOnChain, refunded, salt, openSlot, ...rest }: SessionView) {
   return {
     ...rest,
+    distributionSplits: [...rest.distributionSplits],
+    salt: String(salt),
+    openSlot: String(openSlot),
     deposit: String(deposit),
     accepted: String(accepted),
     settledOnChain: String(settledOnChain),
