@@ -1,9 +1,9 @@
 # mppsol: one word for each job. `make demo` and `make test` set themselves up.
-.PHONY: help demo test interop build check bench docs clean setup
+.PHONY: help demo facilitator test interop schemathesis build check bench docs clean setup
 .DEFAULT_GOAL := help
 
 help: ## what there is
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: node_modules/.package-lock.json
 	@[ -e sdk/cli/dist/main.js ] || echo 'compiling the SDKs (once)'
@@ -17,6 +17,9 @@ node_modules/.package-lock.json: package.json package-lock.json $(wildcard sdk/*
 demo: setup ## an agent pays 1,000 requests in two transactions; then a program pays by CPI
 	@npx --no-install tsx examples/demo/main.ts $(ARGS)
 
+facilitator: setup ## the facilitator by itself, with a chain of its own; prints a curl that settles a real charge
+	@node services/facilitator/dist/main.js $(ARGS)
+
 test: setup ## all tests: TypeScript on the embedded chain, Rust where cargo is installed
 	node tools/artifacts/artifacts.mjs check
 	npm test
@@ -25,6 +28,9 @@ test: setup ## all tests: TypeScript on the embedded chain, Rust where cargo is 
 
 interop: setup ## SDKs of others against ours, both ways (installs them and a Python environment under tests/interop)
 	tests/interop/run
+
+schemathesis: setup ## hostile requests against the facilitator, made from its /openapi.json (installs schemathesis under tests/facilitator)
+	tests/facilitator/schemathesis
 
 build: setup ## the programs, their IDLs and the clients made from them, into artifacts/ (needs cargo)
 	tools/build
@@ -37,8 +43,9 @@ check: setup ## lint and types of both languages, and that generated files are c
 bench: setup ## compute units of every instruction, beside the Foundation's program
 	@npx --no-install tsx bench/cu.ts $(ARGS)
 
-docs: setup ## the API reference, made of the docstrings, into docs/api
+docs: setup ## the API reference, made of the docstrings and of the command's help, into docs/api
 	@npx --no-install typedoc --logLevel Warn
+	@npx --no-install tsx tools/docs/commands.ts docs/api
 
 clean: ## what was built here, but not what is committed
-	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo services/*/dist services/*/tsconfig.tsbuildinfo tests/interop/node_modules tests/interop/.venv docs/api examples/next/node_modules examples/next/.next
+	rm -rf target node_modules sdk/*/dist sdk/*/tsconfig.tsbuildinfo services/*/dist services/*/tsconfig.tsbuildinfo tests/interop/node_modules tests/interop/.venv tests/facilitator/.venv docs/api examples/next/node_modules examples/next/.next

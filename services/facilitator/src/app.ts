@@ -1,5 +1,5 @@
 // The HTTP side: one Fastify application, made of the route plugins of each part.
-import fastify, { type FastifyServerOptions } from "fastify";
+import fastify, { type FastifyServerOptions, LogController } from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type { Redis } from "ioredis";
 import { chargeRoutes } from "./charge/routes.js";
@@ -51,9 +51,8 @@ export async function buildApp(context: Context, parts: AppParts): Promise<App> 
   const { config } = context;
   const app: App = fastify({
     logger: parts.logger ?? loggerOptions(config.logLevel),
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     genReqId: requestId,
-    requestIdLogLabel: "requestId",
     requestIdHeader: false,
     trustProxy: (_address, hop) => hop < config.trustProxy,
     bodyLimit: BODY_LIMIT,

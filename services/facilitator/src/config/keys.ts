@@ -29,7 +29,7 @@ export function parseKeys(text: string): Keypair[] {
     return keys.map((one) => parseKey(one));
   }
   // JSON arrays between commas are one JSON array within brackets.
-  const json = json64(`[${trimmed}]`);
+  const json = parsedJson(`[${trimmed}]`);
   if (!Array.isArray(json)) throw new KeyError("is not a list of keys");
   const keys = json.length === 1 && Array.isArray(json[0]) && Array.isArray(json[0][0]) ? json[0] : json;
   return (keys as unknown[]).map((one) => parseKey(JSON.stringify(one)));
@@ -58,13 +58,13 @@ function ofBase58(text: string): Uint8Array {
 }
 
 function ofJson(text: string): Uint8Array {
-  const bytes = json64(text);
+  const bytes = parsedJson(text);
   const sound = Array.isArray(bytes) && bytes.length === 64 && bytes.every(isByte);
   if (!sound) throw new KeyError("must be a JSON array of 64 bytes");
   return Uint8Array.from(bytes);
 }
 
-function json64(text: string): unknown {
+function parsedJson(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -76,13 +76,23 @@ function isByte(value: unknown): value is number {
   return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 255;
 }
 
-/** Where generated keys are kept. */
-export function generatedKeyPath(dataDir: string, name: string): string {
+/** The names of the keys that are made for development. */
+export type KeyName = "fee-payer" | "settlement" | "operator" | "demo-buyer";
+
+const KEY_NAMES: readonly KeyName[] = ["fee-payer", "settlement", "operator", "demo-buyer"];
+
+function generatedKeyPath(dataDir: string, name: KeyName): string {
   return join(dataDir, "keys", `${name}.json`);
 }
 
+/** Addresses of the keys that were made there, base58. */
+export function generatedAddresses(dataDir: string): Set<string> {
+  const paths = KEY_NAMES.map((name) => generatedKeyPath(dataDir, name)).filter((path) => existsSync(path));
+  return new Set(paths.map((path) => readKeyFile(path).publicKey.toBase58()));
+}
+
 /** The key of that name, made when there is none; readable by its owner alone. Of two processes, one makes it. */
-export function generatedKey(dataDir: string, name: string): Keypair {
+export function generatedKey(dataDir: string, name: KeyName): Keypair {
   const path = generatedKeyPath(dataDir, name);
   return parseKey(kept(path, () => `[${Keypair.generate().secretKey.join(",")}]`));
 }

@@ -1,16 +1,26 @@
 // The configuration of an environment. Whatever is wrong is said at once, of all variables, with what to do about it.
 import { homedir } from "node:os";
-import { join, resolve, sep } from "node:path";
-import { Network, type Signer } from "@mppsol/core";
+import { join } from "node:path";
+import { Network, Signer } from "@mppsol/core";
 import { USDC_MINT } from "@mppsol/localnet";
 import { signMessage } from "@mppsol/programs";
-import type { TransactionSigner } from "@mppsol/server/parts";
+import { signerAddress, type TransactionSigner } from "@mppsol/server/parts";
 import type { Keypair } from "@solana/web3.js";
 import { z } from "zod";
 import type { Config } from "../config.js";
 import { type ConfigProblem, ConfigurationError } from "./ConfigurationError.js";
 import { HIGHEST_PRIORITY, problemsOf } from "./check.js";
-import { generatedKey, generatedSecret, KeyError, parseKey, parseKeys, readKeyFile, readText } from "./keys.js";
+import {
+  generatedAddresses,
+  generatedKey,
+  generatedSecret,
+  KeyError,
+  type KeyName,
+  parseKey,
+  parseKeys,
+  readKeyFile,
+  readText,
+} from "./keys.js";
 import { type Environment, flag, list, units, VARIABLES, whole } from "./variables.js";
 
 /** Signers in the place of keys in the environment, as of a KMS. */
@@ -91,7 +101,7 @@ const SCHEMA = z.object({
   TRUST_PROXY: whole(0, 10).default(0),
   LOG_LEVEL: z
     .enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"], "must be info, or another level of README.md")
-    .default("info"),
+    .optional(),
   DRAIN_SECONDS: whole(0, 300).default(0),
   SETTLE_BUDGET_MS: whole(1_000, 120_000).default(25_000),
 });
@@ -125,9 +135,22 @@ export function readConfig(environment: Environment, given: GivenSigners = {}): 
   const secret = keys.secret();
   if (problems.length > 0 || signers === undefined || secret === undefined) throw new ConfigurationError(problems);
   const config: Config = { ...plain(values, network, embedded), ...signers, secret };
-  problems.push(...problemsOf(config));
+  problems.push(...problemsOf(config), ...developmentKeys(config, values.MPPSOL_DATA_DIR));
   if (problems.length > 0) throw new ConfigurationError(problems);
   return { config, generated: keys.generated, embedded, dataDir: values.MPPSOL_DATA_DIR };
+}
+
+/** Keys that were made for development stay there: nobody has ever taken care of them. */
+function developmentKeys({ network, feePayers, settlementKey, operatorKey }: Config, dataDir: string): ConfigProblem[] {
+  if (network !== "mainnet") return [];
+  const made = generatedAddresses(dataDir);
+  const used = [...feePayers, settlementKey].map((signer) => signerAddress(signer));
+  return [...used, Signer.address(operatorKey)]
+    .filter((address) => made.has(address))
+    .map((address) => ({
+      variable: "keys",
+      problem: `${address} was made for development: make one for mainnet-beta`,
+    }));
 }
 
 function strangers(names: readonly string[]): ConfigProblem[] {
@@ -204,7 +227,7 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     port: values.PORT,
     publicUrl: values.PUBLIC_URL ?? `http://${WILDCARDS.has(host) ? "127.0.0.1" : named}:${values.PORT}`,
     trustProxy: values.TRUST_PROXY,
-    logLevel: values.LOG_LEVEL,
+    logLevel: values.LOG_LEVEL ?? (embedded ? ("warn" as const) : ("info" as const)),
     drainSeconds: values.DRAIN_SECONDS,
     settleBudgetMs: values.SETTLE_BUDGET_MS,
   };
@@ -259,7 +282,7 @@ class KeyReader {
     });
   }
 
-  #one(variable: KeyVariable, name: string): Keypair | undefined {
+  #one(variable: KeyVariable, name: KeyName): Keypair | undefined {
     return this.#guarded(variable, () => {
       const text = this.#values[variable];
       const path = this.#values[`${variable}_FILE`];
@@ -271,9 +294,6 @@ class KeyReader {
   }
 
   #file(variable: string, path: string): Keypair {
-    if (this.#network === "mainnet" && isGenerated(this.#values.MPPSOL_DATA_DIR, path)) {
-      throw new KeyError(`${path} was made for development: make one for mainnet-beta, and keep it elsewhere`);
-    }
     try {
       return readKeyFile(path);
     } catch (error) {
@@ -301,10 +321,6 @@ class KeyReader {
 
 function messageSigner(key: Keypair): Signer.Signer {
   return { publicKey: key.publicKey.toBase58(), signMessage: (message) => signMessage(key, message) };
-}
-
-function isGenerated(dataDir: string, path: string): boolean {
-  return resolve(path).startsWith(`${resolve(dataDir, "keys")}${sep}`);
 }
 
 function isHttpUrl(text: string): boolean {

@@ -83,7 +83,11 @@ export const VARIABLES: readonly Variable[] = [
     "`http://HOST:PORT`",
   ),
   variable("TRUST_PROXY", "proxies in front of it whose X-Forwarded-For is believed: how many", "`0`"),
-  variable("LOG_LEVEL", "`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`", "`info`"),
+  variable(
+    "LOG_LEVEL",
+    "`fatal`, `error`, `warn`, `info`, `debug`, `trace` or `silent`",
+    "`info`; `warn` with a chain in this process",
+  ),
   variable("DRAIN_SECONDS", "between saying that it goes down (/readyz) and doing so", "`0`"),
   variable("SETTLE_BUDGET_MS", "milliseconds until settling answers 202, and goes on", "`25000`"),
 ];

@@ -1,0 +1,53 @@
+// The chain of the embedded mode: in this process, in memory, new with every start, and so its books are new, too.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { Localnet } from "@mppsol/localnet";
+import { SESSION_PROGRAM_ID } from "@mppsol/programs";
+import { Pglite, signerAddress } from "@mppsol/server/parts";
+import { ConfigurationError } from "../config/ConfigurationError.js";
+import type { Config } from "../config.js";
+
+/** Milliseconds: twice those of a cluster, so that a blockhash, 150 slots, is good for two minutes. */
+const SLOT_MS = 800;
+
+const FEE_PAYER_LAMPORTS = 10_000_000_000n;
+const SETTLEMENT_LAMPORTS = 1_000_000_000n;
+
+/** Where the program of sessions is: named, beside this package, or in the repository that it is built in. */
+const FOLDERS = [
+  process.env.MPPSOL_ARTIFACTS,
+  fileURLToPath(new URL("../../artifacts", import.meta.url)),
+  fileURLToPath(new URL("../../../../artifacts", import.meta.url)),
+];
+
+/** @throws {ConfigurationError} when the program of sessions is not there. */
+export async function startChain(): Promise<Localnet> {
+  const file = FOLDERS.flatMap((folder) => (folder === undefined ? [] : [`${folder}/mppsol_session.so`])).find((path) =>
+    existsSync(path),
+  );
+  if (file === undefined) {
+    const problem = "must name the folder of mppsol_session.so for a chain in this process; or name nodes by RPC_URLS";
+    throw new ConfigurationError([{ variable: "MPPSOL_ARTIFACTS", problem }]);
+  }
+  return Localnet.start({ programs: [{ id: SESSION_PROGRAM_ID.toBase58(), file }], slotTime: SLOT_MS });
+}
+
+/** Gives the service's keys the lamports that they pay with. */
+export function fund(net: Localnet, { feePayers, settlementKey }: Config): void {
+  for (const signer of feePayers) net.airdrop(signerAddress(signer), FEE_PAYER_LAMPORTS);
+  net.airdrop(signerAddress(settlementKey), SETTLEMENT_LAMPORTS);
+}
+
+/**
+ * Forgets what was settled on a chain that is gone.
+ * @throws {StoreError} while another process has the folder.
+ */
+export async function forget(databaseDir: string): Promise<void> {
+  if (!existsSync(databaseDir)) return;
+  const database = new Pglite(databaseDir);
+  try {
+    await database.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+  } finally {
+    await database.close();
+  }
+}
