@@ -405,3 +405,13 @@ export async function refusal(work: Promise<unknown>): Promise<string> {
     throw error;
   }
 }
+
+/** The same with some of its methods replaced. */
+export function instead<T extends object>(of: T, methods: Partial<T>): T {
+  return new Proxy(of, {
+    get(target, key) {
+      const value: unknown = Reflect.get(key in methods ? methods : target, key);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}

@@ -3,7 +3,7 @@ import { BearerProof } from "@mppsol/core";
 import { keypairSigner } from "@mppsol/programs";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
-import { DEPOSIT, GRACE, type Office, Plaza, refusal, UNIT, Wallet } from "./plaza.ts";
+import { DEPOSIT, GRACE, instead, type Office, Plaza, refusal, UNIT, Wallet } from "./plaza.ts";
 
 describe("vouchers of managed sessions", () => {
   let plaza: Plaza;
@@ -137,13 +137,9 @@ describe("vouchers of managed sessions", () => {
 
     it("are not given out when they could not be stored", async () => {
       const wallet = await office.open({ seller, mode: "operator" });
-      const { channels, ...rest } = office.parts.store;
+      const { store } = office.parts;
       const spend = () => Promise.reject(new Error("the disk is full"));
-      const store = {
-        ...rest,
-        channels: new Proxy(channels, { get: (of, key) => (key === "spend" ? spend : Reflect.get(of, key).bind(of)) }),
-      };
-      const full = await plaza.office({ store: store as typeof office.parts.store });
+      const full = await plaza.office({ store: instead(store, { channels: instead(store.channels, { spend }) }) });
       const error = await full.sessions.sign(wallet.channelId, UNIT, wallet.proof).then(
         () => undefined,
         (thrown: unknown) => thrown,
