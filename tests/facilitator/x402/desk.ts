@@ -1,24 +1,10 @@
-// The routes of x402 with a charge engine that does as it is told, and transactions as x402's clients make them.
+// The routes of x402 with a charge engine that does as it is told, and requests as x402's clients send them.
 import { createHash } from "node:crypto";
 import { RefusedError, X402 } from "@mppsol/core";
 import { USDC_MINT } from "@mppsol/localnet";
 import { memoryStore, type Rpc } from "@mppsol/server";
-import {
-  createAssociatedTokenAccountIdempotentInstruction,
-  createTransferCheckedInstruction,
-  getAssociatedTokenAddressSync,
-  MintLayout,
-  TOKEN_PROGRAM_ID,
-} from "@solana/spl-token";
-import {
-  ComputeBudgetProgram,
-  Keypair,
-  PublicKey,
-  SystemProgram,
-  TransactionInstruction,
-  TransactionMessage,
-  VersionedTransaction,
-} from "@solana/web3.js";
+import { MintLayout, TOKEN_PROGRAM_ID } from "@solana/spl-token";
+import { Keypair, PublicKey, VersionedTransaction } from "@solana/web3.js";
 import fastify from "fastify";
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from "fastify-type-provider-zod";
 import type {
@@ -31,19 +17,10 @@ import type { Context } from "../../../services/facilitator/src/context.ts";
 import type { App } from "../../../services/facilitator/src/http/App.ts";
 import { refusalOf, sendProblem } from "../../../services/facilitator/src/http/problem.ts";
 import { x402Routes } from "../../../services/facilitator/src/x402/routes.ts";
+import { PRICE, payer, seller, sponsor, stranger } from "../../support/exact.ts";
 
 export const GENESIS = Keypair.generate().publicKey.toBase58();
 export const CHAIN = `solana:${GENESIS.slice(0, 32)}`;
-export const PRICE = 10_000n;
-
-/** Base58; each plays one part. */
-export const [payer, seller, sponsor, stranger] = [0, 1, 2, 3].map(() => Keypair.generate()) as [
-  Keypair,
-  Keypair,
-  Keypair,
-  Keypair,
-];
-
 /** Remembers orders like the engine, and says of each payment what it is told to. */
 export class FakeEngine implements ChargeEngine {
   readonly feePayers = [sponsor.publicKey.toBase58(), stranger.publicKey.toBase58()];
@@ -151,69 +128,6 @@ export async function openDesk(): Promise<Desk> {
   await app.register((instance: App) => x402Routes(instance, context));
   await app.ready();
   return { app, engine, store, errors };
-}
-
-export interface Shape {
-  readonly memo?: string | undefined;
-  readonly memos?: readonly string[];
-  readonly amount?: bigint;
-  readonly feePayer?: PublicKey;
-  /** In the place of all instructions: their usual order is limit, price, transfer, memo. */
-  readonly instructions?: (usual: Usual) => TransactionInstruction[];
-}
-
-export interface Usual {
-  readonly limit: TransactionInstruction;
-  readonly price: TransactionInstruction;
-  readonly transfer: TransactionInstruction;
-  readonly creation: TransactionInstruction;
-  readonly lamports: TransactionInstruction;
-  readonly lighthouse: TransactionInstruction;
-  memo(text: string): TransactionInstruction;
-}
-
-const MEMO = new PublicKey("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr");
-const LIGHTHOUSE = new PublicKey("L2TExMFKdjpN9kozasaurPirfHy9P8sbXoAN1qA3S95");
-let nonce = 0;
-
-/** A payer's transaction, base64, as @x402/svm makes it. Never the same one twice. */
-export function transaction(shape: Shape = {}): string {
-  const { memo = `nonce ${++nonce}`, amount = PRICE, feePayer = sponsor.publicKey } = shape;
-  const mint = new PublicKey(USDC_MINT);
-  const account = (owner: PublicKey) => getAssociatedTokenAddressSync(mint, owner);
-  const usual: Usual = {
-    limit: ComputeBudgetProgram.setComputeUnitLimit({ units: 20_000 }),
-    price: ComputeBudgetProgram.setComputeUnitPrice({ microLamports: 1 }),
-    transfer: createTransferCheckedInstruction(
-      account(payer.publicKey),
-      mint,
-      account(seller.publicKey),
-      payer.publicKey,
-      amount,
-      6,
-    ),
-    creation: createAssociatedTokenAccountIdempotentInstruction(
-      feePayer,
-      account(seller.publicKey),
-      seller.publicKey,
-      mint,
-    ),
-    lamports: SystemProgram.transfer({ fromPubkey: payer.publicKey, toPubkey: seller.publicKey, lamports: 1 }),
-    lighthouse: new TransactionInstruction({ programId: LIGHTHOUSE, keys: [], data: Buffer.from([6, 0]) }),
-    memo: (text) => new TransactionInstruction({ programId: MEMO, keys: [], data: Buffer.from(text) }),
-  };
-  const memos = (shape.memos ?? [memo]).map(usual.memo);
-  const instructions = shape.instructions?.(usual) ?? [usual.limit, usual.price, usual.transfer, ...memos];
-  const message = new TransactionMessage({
-    payerKey: feePayer,
-    recentBlockhash: Keypair.generate().publicKey.toBase58(),
-    instructions,
-  }).compileToV0Message();
-  const signed = new VersionedTransaction(message);
-  if (message.staticAccountKeys.some((key, at) => message.isAccountSigner(at) && key.equals(payer.publicKey))) {
-    signed.sign([payer]);
-  }
-  return Buffer.from(signed.serialize()).toString("base64");
 }
 
 type Json = Record<string, unknown>;

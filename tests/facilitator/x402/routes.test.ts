@@ -4,22 +4,8 @@ import { USDC_MINT } from "@mppsol/localnet";
 import { expect } from "chai";
 import { FacilitatorError } from "../../../services/facilitator/src/errors/FacilitatorError.ts";
 import { TELL_MS } from "../../../services/facilitator/src/x402/Once.ts";
-import {
-  CHAIN,
-  type Desk,
-  openDesk,
-  PRICE,
-  payer,
-  requirements,
-  type Shape,
-  SIGNATURE,
-  seller,
-  sponsor,
-  stranger,
-  transaction,
-  version1,
-  version2,
-} from "./desk.ts";
+import { PRICE, payer, type Shape, seller, sponsor, stranger, transaction } from "../../support/exact.ts";
+import { CHAIN, type Desk, openDesk, requirements, SIGNATURE, version1, version2 } from "./desk.ts";
 
 describe("x402 at the facilitator", () => {
   let desk: Desk;
