@@ -144,6 +144,10 @@ export class Plaza {
     return (await this.market.lamports(first.publicKey)) + (await this.market.lamports(second.publicKey));
   }
 
+  settlementAccount(): PublicKey {
+    return tokenAddress(this.settlement.publicKey, USDC.mint, USDC.tokenProgram);
+  }
+
   tokens(key: Keypair): Promise<bigint> {
     return this.market.tokens(key.publicKey);
   }
