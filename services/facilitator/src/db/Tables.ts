@@ -20,6 +20,7 @@ export type KeyClaim =
 export interface Tables {
   /** For parts with statements of their own; theirs are the migrations under `db/migrations`. Throws {StoreError}. */
   readonly database: Database;
+  /** After that of the store, whose tables some parts look at. */
   migrate(): Promise<void>;
   /**
    * Claims an idempotency key, or says who has it. One statement.
