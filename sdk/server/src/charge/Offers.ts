@@ -2,6 +2,7 @@
 import { RefusedError } from "@mppsol/core";
 import { tokenAccount } from "./addresses.js";
 import type { Asset, Desk } from "./desk.js";
+import { paysRents } from "./rent.js";
 import type { Quote } from "./Settlement.js";
 import type { Sponsor } from "./Sponsor.js";
 
@@ -15,11 +16,11 @@ const MAX_SEEN = 10_000;
 const RENT_EXEMPT = 890_880n;
 
 export class Offers {
-  readonly #desk: Pick<Desk, "rpc" | "now">;
+  readonly #desk: Pick<Desk, "rpc" | "now" | "charges">;
   /** Until when an account is taken to be there. */
   readonly #seen = new Map<string, number>();
 
-  constructor(desk: Pick<Desk, "rpc" | "now">) {
+  constructor(desk: Pick<Desk, "rpc" | "now" | "charges">) {
     this.#desk = desk;
   }
 
@@ -55,6 +56,6 @@ export class Offers {
       // Two signatures.
       if (10_000n + rent > sponsor.maxLamports) return false;
     }
-    return (await sponsor.pays(accounts)) && (await sponsor.isAvailable());
+    return (await sponsor.isAvailable()) && (await paysRents(sponsor, this.#desk.charges, accounts));
   }
 }

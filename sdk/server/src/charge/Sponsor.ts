@@ -171,18 +171,9 @@ export class Sponsor {
     }
   }
 
-  /** Whether the account's owner has closed it so that it was created once more at the sponsor's expense, lately. */
-  async isRaced(account: string): Promise<boolean> {
-    const [holder] = await this.book.rentHolders([account], this.#now());
-    return holder === RACED;
-  }
-
-  /** Whether the rent of these token accounts would be paid, as far as it had to be. Throws {RpcError}. */
-  async pays(accounts: readonly string[]): Promise<boolean> {
-    const holders = await this.book.rentHolders(accounts, this.#now());
-    if (holders.includes(RACED)) return false;
-    const lately = accounts.filter((_, at) => holders[at] !== undefined);
-    return (await this.missing(lately)).length === 0;
+  /** Who was paid the rent of the account lately, or is about to be: a charge's key, {RACED}, or nobody. */
+  async rentHolder(account: string): Promise<string | undefined> {
+    return (await this.book.rentHolders([account], this.#now()))[0];
   }
 
   /** The refusal of a charge that the sponsor cannot pay for. */

@@ -112,7 +112,7 @@ export class Pull {
       },
       now(),
     );
-    if (!result.claimed && result.by === "challenge") throw new RefusedError("challenge-used");
+    if (result.charge.key !== payment.key) throw new RefusedError("challenge-used");
     return result.charge;
   }
 

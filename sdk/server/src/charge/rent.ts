@@ -39,6 +39,23 @@ export async function claimRents(
   }
 }
 
+/** Whether the rent of these token accounts would be paid, as far as it had to be. Throws {RpcError} {StoreError}. */
+export async function paysRents(
+  sponsor: Sponsor,
+  charges: Pick<ChargeStore, "get">,
+  accounts: readonly string[],
+): Promise<boolean> {
+  for (const account of accounts) {
+    const holder = await sponsor.rentHolder(account);
+    if (holder === undefined) continue;
+    if (holder === RACED) return false;
+    const state = (await charges.get(holder))?.state;
+    const isPaid = state === undefined || state === "confirmed" || state === "finalized";
+    if (isPaid && (await sponsor.missing([account])).length > 0) return false;
+  }
+  return true;
+}
+
 /** False: the account is there. */
 async function claim(
   sponsor: Sponsor,
@@ -68,7 +85,7 @@ async function claim(
 
 /** @throws {RefusedError} for an account whose owner lets it be created again and again. */
 async function isMissing(sponsor: Sponsor, account: string): Promise<boolean> {
-  if (await sponsor.isRaced(account)) throw denied();
+  if ((await sponsor.rentHolder(account)) === RACED) throw denied();
   return (await sponsor.missing([account])).length > 0;
 }
 
