@@ -1,14 +1,13 @@
 // Charges settled by a facilitator: the seller needs no node, no key and no SOL.
-import { createHash, randomUUID } from "node:crypto";
 import { Challenge, type ChargePayload, type ChargeRequest, type JsonObject, RefusedError } from "@mppsol/core";
-import { sleep } from "../chain/sleep.js";
 import { Flights } from "../charge/Flights.js";
 import type { Order, Prepared, Quote, Settled, Settlement, Standing } from "../charge/Settlement.js";
 import { SettlementError } from "./errors.js";
+import { insist, keyOf } from "./insist.js";
 import type { OnChain } from "./onChain.js";
 import { checkProof, type Payable, payable, paymentId } from "./proof.js";
-import { orRefused, refusalOf } from "./refusals.js";
-import type { Preparation, SettleAnswer, SettlementClient } from "./SettlementClient.js";
+import { orRefused } from "./refusals.js";
+import type { Preparation, SettleAnswer, SettleInput, SettlementClient } from "./SettlementClient.js";
 
 export interface ChargeDeskOptions {
   readonly client: SettlementClient;
@@ -39,8 +38,6 @@ interface Remembered {
 
 /** Quotes that are remembered. */
 const MAX_REMEMBERED = 1_000;
-
-const FIRST_PAUSE_MS = 250;
 
 export class ChargeDesk implements Settlement {
   readonly #options: ChargeDeskOptions;
@@ -128,7 +125,7 @@ export class ChargeDesk implements Settlement {
   }
 
   async #settle(
-    input: Parameters<SettlementClient["settle"]>[0],
+    input: SettleInput,
     request: ChargeRequest.ChargeRequest,
     found: Payable,
   ): Promise<Settled> {
@@ -149,36 +146,16 @@ export class ChargeDesk implements Settlement {
     return { kind: "paid", signature: answer.signature, payer: found.approved.payer, at: answer.settledAt };
   }
 
-  /**
-   * Asks until there is an answer or the time is up; what may have been acted upon and is not answered is under way.
-   * @returns undefined when nothing is known but that.
-   * @throws {RefusedError} when it was refused, and nothing was taken.
-   */
-  async #ask(input: Parameters<SettlementClient["settle"]>[0], id: string): Promise<SettleAnswer | undefined> {
+  /** What the facilitator says of it; undefined when nothing is known but that it may be on its way. Throws {RefusedError}. */
+  async #ask(input: SettleInput, id: string): Promise<SettleAnswer | undefined> {
     const { client, onError } = this.#options;
-    const until = performance.now() + client.settleTimeoutMs;
-    let idempotencyKey = keyOf(input);
-    let mayBeSent = false;
-    for (let pause = FIRST_PAUSE_MS; ; pause *= 2) {
-      const left = Math.ceil(until - performance.now());
-      try {
-        return await client.settle(input, { idempotencyKey, timeoutMs: Math.max(1, left) });
-      } catch (error) {
-        if (!(error instanceof SettlementError)) throw error;
-        onError(error);
-        mayBeSent ||= error.uncertain;
-        // Somebody took the name for something else. The transaction itself makes it one payment.
-        if (error.code === "idempotency_key_reused") idempotencyKey = randomUUID();
-        else if (!error.retryable && !error.uncertain) throw refusalOf(error);
-        const waitMs = Math.max(pause, 1000 * (error.retryAfterSeconds ?? 0));
-        if (performance.now() + waitMs < until) {
-          await sleep(waitMs);
-          continue;
-        }
-        if (!mayBeSent) throw refusalOf(error);
-        return this.#signatureOf(id);
-      }
-    }
+    const { challengeId, request, transaction } = input;
+    const answer = await insist((options) => client.settle(input, options), {
+      idempotencyKey: keyOf("settle", { challengeId, request }, transaction),
+      timeoutMs: client.settleTimeoutMs,
+      onError,
+    });
+    return answer ?? this.#signatureOf(id);
   }
 
   /** What the facilitator knows of a payment that it gave no answer about, if it says that much. */
@@ -191,14 +168,6 @@ export class ChargeDesk implements Settlement {
       return undefined;
     }
   }
-}
-
-/** The same for the same request, in every process. */
-function keyOf({ challengeId, request, transaction }: Parameters<SettlementClient["settle"]>[0]): string {
-  const hash = createHash("sha256")
-    .update(`${JSON.stringify([challengeId, request])}\n`)
-    .update(transaction);
-  return `settle-${hash.digest("base64url")}`;
 }
 
 function pending(signature: string | undefined): Settled {
