@@ -4,7 +4,7 @@
 import { createHash } from "node:crypto";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { Context } from "../context.js";
-import type { KeptAnswer } from "../db/Tables.js";
+import type { KeptAnswer, Tables } from "../db/Tables.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "./App.js";
 
@@ -28,6 +28,8 @@ interface Idempotency {
   claim: string | undefined;
 }
 
+type KeyTables = Pick<Tables, "claimKey" | "keepAnswer" | "releaseKey">;
+
 /** Headers that are given again with the answer; all others belong to the one request. */
 const KEPT_HEADERS = ["content-type", "location"];
 
@@ -37,7 +39,7 @@ const RETRY_AFTER_SECONDS = 2;
 /** @param leaseMs for which one request may work: more than the slowest takes. */
 export function registerIdempotency(
   app: App,
-  { tables, now, onError }: Pick<Context, "tables" | "now" | "onError">,
+  { tables, now, onError }: Pick<Context, "now" | "onError"> & { readonly tables: KeyTables },
   leaseMs: number,
 ): void {
   app.decorateRequest("idempotency", undefined);

@@ -95,7 +95,8 @@ function describeProblems({ paths = {} }: Document, idempotent: ReadonlySet<stri
   for (const [path, operations] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(operations)) {
       const statuses = operation.requestBody === undefined ? ANY : [...ANY, ...WITH_BODY];
-      for (const status of statuses) {
+      const own = Object.keys(operation.responses).map(Number);
+      for (const status of new Set([...statuses, ...own.filter((status) => status >= 400)])) {
         const described = operation.responses[status] ?? { description: describeStatus(status) };
         const content = { ...described.content, "application/problem+json": PROBLEM_MEDIA };
         operation.responses[status] = { ...described, content };
