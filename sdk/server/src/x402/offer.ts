@@ -6,6 +6,9 @@ import { Challenge, ChargeRequest, InvalidFieldError, type JsonObject, X402 } fr
 /** Name of the extension. `info.challenges[i]` is what `accepts[i]` is paid for. */
 export const EXTENSION = "mpp";
 
+/** Most offers of one answer. */
+export const MAX_OFFERS = 8;
+
 /** Seconds: about what a blockhash lives. How long the challenge may be paid for, it says itself. */
 const TIMEOUT_SECONDS = 60;
 
@@ -34,10 +37,11 @@ export interface Refused {
  * header.
  */
 export function paymentRequired({ challenges, url, error }: Refused, chainId: string): string | undefined {
-  const offers = challenges.flatMap((challenge) => {
+  const expressible = challenges.flatMap((challenge) => {
     const requirements = requirementsOf(challenge, chainId);
     return requirements === undefined ? [] : [{ challenge, requirements }];
   });
+  const offers = expressible.slice(0, MAX_OFFERS);
   if (offers.length === 0) return undefined;
   const bound = offers.map(({ challenge: { description: _, ...rest } }): JsonObject => ({ ...rest }));
   try {

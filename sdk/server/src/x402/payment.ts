@@ -11,7 +11,7 @@ import {
 } from "@mppsol/core";
 import { readTransaction } from "../charge/readTransaction.js";
 import { checkExact } from "./exact.js";
-import { EXTENSION, requirementsOf, type X402Side } from "./offer.js";
+import { EXTENSION, MAX_OFFERS, requirementsOf, type X402Side } from "./offer.js";
 
 /** A payment that came in PAYMENT-SIGNATURE. */
 export interface Presented {
@@ -19,9 +19,6 @@ export interface Presented {
   /** CAIP-2. */
   readonly network: string;
 }
-
-/** Most challenges that are looked through. */
-const MAX_CHALLENGES = 16;
 
 /**
  * The payment of a request; undefined when it has none. That the challenge is one of this server's, for this resource and
@@ -59,7 +56,7 @@ function credentialOf({ accepted, extensions, transaction }: X402.Payment, netwo
 
 function challengesOf(extensions: X402.Payment["extensions"]): Challenge.Challenge[] {
   const challenges = memberOf(memberOf(memberOf(extensions, EXTENSION), "info"), "challenges");
-  if (!Array.isArray(challenges) || challenges.length > MAX_CHALLENGES) return [];
+  if (!Array.isArray(challenges) || challenges.length > MAX_OFFERS) return [];
   return challenges.map((one: JsonValue) => Challenge.fromJson(one));
 }
 
