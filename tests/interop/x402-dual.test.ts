@@ -3,6 +3,7 @@ import { createAgent, paymentOf } from "@mppsol/agent";
 import { USDC_MINT } from "@mppsol/localnet";
 import type { Payments, PaymentsOptions } from "@mppsol/server";
 import { createKeyPairSignerFromBytes } from "@solana/kit";
+import { Mppx, solana } from "@solana/mpp/client";
 import { x402Client } from "@x402/core/client";
 import { decodePaymentRequiredHeader, decodePaymentResponseHeader } from "@x402/core/http";
 import { validatePaymentRequired } from "@x402/core/schemas";
@@ -133,6 +134,14 @@ describe("x402 2.27 at a route of ours that takes MPP too", () => {
     expect(response.headers.has("payment-response"), "no x402 was spoken").to.equal(false);
     await moved(PRICE);
     await agent.close();
+  });
+
+  it("is paid by npm @solana/mpp's client, which x402's offer does not mislead", async () => {
+    const signer = await createKeyPairSignerFromBytes(world.payer.secretKey);
+    const method = solana.charge({ signer, rpcUrl: node.url });
+    const response = await Mppx.create({ methods: [method], polyfill: false }).fetch(`${listening.url}/weather`);
+    expect(await response.json()).to.deep.equal({ data: 42, body: "" });
+    await moved(PRICE);
   });
 
   it("serves a payment once, and not at another resource of the same price", async () => {

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { Overrides } from "@mppsol/facilitator";
 import { type Localnet, USDC_MINT } from "@mppsol/localnet";
+import { createPayments, memoryStore, facilitator as ourFacilitator } from "@mppsol/server";
 import { createKeyPairSignerFromBytes } from "@solana/kit";
 import { getAssociatedTokenAddressSync } from "@solana/spl-token";
 import { type Keypair, PublicKey, VersionedTransaction } from "@solana/web3.js";
@@ -24,6 +25,7 @@ import { expect } from "chai";
 import { type Running, startChain, startFacilitator } from "../facilitator/support.ts";
 import { DEVNET, type Node, nodeOfDevnet } from "./devnet.ts";
 import { express } from "./peers.ts";
+import { listen } from "./world.ts";
 
 const PRICE = 10_000n;
 
@@ -225,6 +227,26 @@ describe("x402 2.27 at our facilitator", () => {
       transaction,
     );
     await moved(PRICE);
+  });
+
+  it("settles what their client pays at a server of ours that has no node and no key: by the challenge", async () => {
+    const payments = createPayments({
+      recipient: seller.publicKey,
+      network: "devnet",
+      currency: { mint: USDC_MINT, decimals: 6 },
+      store: memoryStore(),
+      secret: "interop secret of at least thirty-two bytes",
+      settlement: ourFacilitator({ url }),
+      x402: true,
+    });
+    const listening = await listen(payments.charge(PRICE)(() => Response.json({ data: 43 })));
+    const response = await wrapFetchWithPayment(fetch, await theirClient())(listening.url);
+    expect(await response.json()).to.deep.equal({ data: 43 });
+    const settled = decodePaymentResponseHeader(response.headers.get("payment-response") as string);
+    expect(settled).to.include({ success: true, payer: payer.publicKey.toBase58() });
+    await moved(PRICE);
+    await listening.close();
+    await payments.close();
   });
 
   describe("refuses, and nothing moves,", () => {
