@@ -147,10 +147,12 @@ describe("the agent and the server", () => {
       runs.push("failed");
       throw new Error("boom");
     };
-    const url = await open(seller().charge("0.01"));
+    const errors: unknown[] = [];
+    const url = await open(seller({ onError: (error) => errors.push(error) }).charge("0.01"));
     const spent = await cost(async () => {
       const failed = await agent().fetch(url);
       expect(failed.status).to.equal(500);
+      expect(errors.map(String)).to.deep.equal(["Error: boom"]);
       handler = serve;
       const again = await paymentOf(failed)!.repeat();
       expect([again.status, await again.text()]).to.deep.equal([200, "served"]);

@@ -21,6 +21,11 @@ export function localnetCommand(context: Context): Command {
     .option("--program <id=file>", "another program to load; may be repeated", collect, [])
     .option("--artifacts <dir>", "folder with mppsol_session.so and mppsol_cpi.so (default: ./artifacts, if there)")
     .action(async (options: Options) => {
+      // Before anything is printed: who has read where the chain is may interrupt at once.
+      const interrupted = new Promise<void>((resolve) => {
+        process.once("SIGINT", resolve);
+        process.once("SIGTERM", resolve);
+      });
       const chain = await start(options);
       const keys = [chain.payer, ...chain.funded].map(({ publicKey }) => publicKey.toBase58());
       output(context, options).result({ url: chain.url, wsUrl: chain.wsUrl, usdcMint: chain.usdcMint, funded: keys }, [
@@ -29,10 +34,7 @@ export function localnetCommand(context: Context): Command {
         `USDC mint  ${chain.usdcMint}`,
         ...keys.map((key) => `funded     ${key}`),
       ]);
-      await new Promise<void>((resolve) => {
-        process.once("SIGINT", resolve);
-        process.once("SIGTERM", resolve);
-      });
+      await interrupted;
       await chain.close();
     });
 }
