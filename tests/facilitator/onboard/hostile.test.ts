@@ -179,6 +179,35 @@ describe("a hostile wallet", () => {
     }
   });
 
+  it("is told when its proof cannot be read, and nothing comes of it", async () => {
+    const agent = new Agent(office, books.person(DEPOSIT));
+    const round = okay(await agent.start(seller)).body;
+    const signed = await agent.signed(round);
+    for (const broken of [{ payer: "0".repeat(40) }, { signature: "0".repeat(80) }, { type: "other" }, { extra: 1 }]) {
+      const authentication = { ...signed.authentication, ...broken };
+      refused(await agent.post(CONFIRM, { ...signed, authentication }, {}), 400, "invalid_request");
+    }
+    const ready = okay(await agent.post(CONFIRM, signed, {})).body;
+    expect(ready.status).to.equal("ready");
+    books.watch(ready.roleId);
+  });
+
+  it("learns nothing from the chain that only the wallet may know", async () => {
+    const agent = new Agent(office, books.person());
+    const account = okay(await agent.start(seller)).body;
+    okay(await agent.confirm(account));
+    books.fund(agent.wallet.publicKey, DEPOSIT);
+    const grant = okay(await agent.start(seller)).body;
+    const ready = okay(await agent.confirm(grant)).body;
+    books.watch(ready.roleId);
+    for (const { transaction } of [account, grant]) {
+      const bytes = Buffer.from(transaction, "base64");
+      for (const secret of [ready.onboardingId, ready.challengeId, ready.closeToken]) {
+        expect(bytes.includes(secret)).to.equal(false);
+      }
+    }
+  });
+
   it("is given one token account, and no second when it closes it to keep the rent", async () => {
     const agent = new Agent(office, books.person());
     const account = okay(await agent.start(seller)).body;

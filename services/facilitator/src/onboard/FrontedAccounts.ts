@@ -37,6 +37,8 @@ const LAMPORTS = "lamports:global";
 /** Two signatures. */
 const FEE_LAMPORTS = 10_000n;
 const LOG_LINES = 20;
+/** Everybody can read it on chain: it says nothing that only the wallet may know. */
+const MEMO = "mppsol: open this token account for me";
 const MEMO_PROGRAM_ID = new PublicKey("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr");
 
 export class FrontedAccounts {
@@ -49,7 +51,7 @@ export class FrontedAccounts {
   }
 
   /** What makes the account. The memo is there for the wallet to sign: nothing is done for who has not asked for it. */
-  instructions(funder: string, wallet: string, mint: Mint, memo: string): TransactionInstruction[] {
+  instructions(funder: string, wallet: string, mint: Mint): TransactionInstruction[] {
     const [owner, address, program] = [wallet, mint.address, mint.tokenProgram].map((key) => new PublicKey(key)) as [
       PublicKey,
       PublicKey,
@@ -61,7 +63,7 @@ export class FrontedAccounts {
       new TransactionInstruction({
         programId: MEMO_PROGRAM_ID,
         keys: [{ pubkey: owner, isSigner: true, isWritable: false }],
-        data: Buffer.from(memo),
+        data: Buffer.from(MEMO),
       }),
     ];
   }

@@ -1,6 +1,6 @@
 // Onboarding a wallet: from nothing to a role that may spend for it, in as few rounds as what is on chain allows. Each round
 // is found anew from the chain and the book, so that any process can go on where another stopped.
-import { type JsonObject, RefusedError } from "@mppsol/core";
+import { InvalidFieldError, type JsonObject, RefusedError } from "@mppsol/core";
 import { buildTransaction } from "@mppsol/programs";
 import { createMints, type Mint, MintError, type Mints, payable, tokenAddressOf } from "@mppsol/server/parts";
 import { ACCOUNT_SIZE, AccountLayout } from "@solana/spl-token";
@@ -161,14 +161,14 @@ export class Onboardings {
 
   async #offerAccount(onboarding: Onboarding, mint: Mint, account: string): Promise<Round | undefined> {
     const { rpc, now, charges } = this.#context;
-    const { id, asked } = onboarding;
+    const { asked } = onboarding;
     let offer = await this.#fresh(onboarding.accountOffer);
     if (offer === undefined) {
       const [funder] = charges.feePayers;
       if (funder === undefined) throw new FacilitatorError("sponsor_exhausted");
       const height = await this.#height();
       const { blockhash, lastValidBlockHeight } = await rpc.latestBlockhash();
-      const instructions = this.#accounts.instructions(funder, asked.wallet, mint, id);
+      const instructions = this.#accounts.instructions(funder, asked.wallet, mint);
       const { message } = buildTransaction({
         feePayer: new PublicKey(funder),
         recentBlockhash: blockhash,
@@ -316,6 +316,7 @@ function finalCode(error: unknown): Code | undefined {
   let code: Code | undefined;
   if (error instanceof FacilitatorError) code = error.code;
   if (error instanceof RefusedError) code = codeOf(error.code);
+  if (error instanceof InvalidFieldError) code = "invalid_request";
   return code === undefined || row(code).retryable ? undefined : code;
 }
 

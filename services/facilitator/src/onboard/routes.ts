@@ -1,13 +1,5 @@
 // POST /api/sessions/onboard, POST /api/sessions/onboard/confirm, GET /api/sessions/onboard/status.
-import {
-  Base58,
-  Integer,
-  InvalidFieldError,
-  type JsonObject,
-  Network,
-  SignInWithX,
-  TransactionBytes,
-} from "@mppsol/core";
+import { Base58, BearerProof, Integer, InvalidFieldError, Network, SignInWithX, TransactionBytes } from "@mppsol/core";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { z } from "zod";
 import type { Context } from "../context.js";
@@ -58,12 +50,10 @@ const confirmBody = z.strictObject({
 const statusQuery = z.strictObject({ wallet: address, seller: address, currency, network });
 
 const answers = { 200: settledRound, 202: pendingRound };
-const signInAnswers = {
-  ...answers,
-  401: z
-    .looseObject({ extensions: z.looseObject({ [SignInWithX.EXTENSION]: z.looseObject({}) }) })
-    .describe("A problem document with a challenge to sign."),
-};
+const problem = z.looseObject({ code: z.string() }).describe("A problem document.");
+const challenge = z
+  .looseObject({ extensions: z.looseObject({ [SignInWithX.EXTENSION]: z.looseObject({}) }) })
+  .describe("A problem document with a challenge to sign.");
 
 const SIGNED_IN = `Needs the header ${SignInWithX.HEADER}; the answer 401 has a challenge for it in \`extensions\`.`;
 
@@ -90,7 +80,7 @@ export async function onboardRoutes(app: App, context: Context): Promise<void> {
     summary: "Ask for a role that may spend for a wallet",
     description: SIGNED_IN,
     body: startBody,
-    response: signInAnswers,
+    response: { ...answers, 401: challenge },
   };
   const ofBody = signedIn(PATH, ({ body }) => memberOf(body, "wallet"));
   app.post(PATH, { schema: startSchema, config: { idempotent: true }, preValidation: ofBody }, async (request, reply) =>
@@ -106,7 +96,9 @@ export async function onboardRoutes(app: App, context: Context): Promise<void> {
   app.post(`${PATH}/confirm`, { schema: confirmSchema, config: { idempotent: true } }, async (request, reply) => {
     const { onboardingId, transaction, authentication } = request.body;
     const bytes = TransactionBytes.fromBase64(transaction, "transaction");
-    return answer(await onboardings.confirm(onboardingId, bytes, authentication as JsonObject | undefined), reply);
+    // What is kept is readable: it may be handed on by another process.
+    const proof = authentication && BearerProof.toJson(BearerProof.fromJson(authentication));
+    return answer(await onboardings.confirm(onboardingId, bytes, proof), reply);
   });
 
   const statusSchema = {
@@ -114,7 +106,7 @@ export async function onboardRoutes(app: App, context: Context): Promise<void> {
     summary: "How far a wallet is with a seller",
     description: SIGNED_IN,
     querystring: statusQuery,
-    response: signInAnswers,
+    response: { ...answers, 401: challenge, 409: problem, 422: problem },
   };
   const ofQuery = signedIn(`${PATH}/status`, ({ query }) => memberOf(query, "wallet"));
   app.get(`${PATH}/status`, { schema: statusSchema, preValidation: ofQuery }, async (request, reply) => {
