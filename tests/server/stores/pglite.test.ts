@@ -131,6 +131,19 @@ describe("the store on PGlite", function () {
     await store.close();
   });
 
+  it("measures leases by its own clock, whatever time callers have", async () => {
+    copy();
+    const store = pgliteStore({ dataDir });
+    const begin = (owner: string, now: number, leaseMs: number) =>
+      store.deliveries.begin(newDelivery("scope", "key", { owner, leaseUntil: now + leaseMs }), now);
+    await begin("a", NOW, 60_000);
+    expect((await begin("b", NOW + 86_400_000, 60_000)).begun).to.equal(false);
+    expect(await store.deliveries.renew("scope", "key", "a", NOW + 1, NOW)).to.equal(true);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await begin("b", NOW, 60_000)).begun).to.equal(true);
+    await store.close();
+  });
+
   it("acknowledges nothing more once the disk has failed", async () => {
     copy();
     let fails = false;
