@@ -47,6 +47,8 @@ export function bare(more: (app: App) => void = () => {}): Bare {
     const { status = 200, body } = await world.act(request.body);
     return reply.code(status).send(body);
   });
+  app.post("/item/make", async () => ({}));
+  app.get("/item/:id", { schema: { params: z.object({ id: z.string().regex(/^[0-9]+$/) }) } }, async () => ({}));
   app.get("/do", async () => (await world.act(undefined)).body);
   app.get("/wrong", { schema: { response: { 200: z.object({ amount: z.string() }) } } }, (async () => ({
     amount: 1,

@@ -211,6 +211,16 @@ describe("a request that cannot be served", () => {
     expect(response.headers.allow).to.equal("POST");
   });
 
+  it("is told that there is nothing, or not by this method, whatever its body is", async () => {
+    expectProblem(await post("{", JSON_BODY, "/nothing"), "not_found");
+    expectProblem(await post("x", { "content-type": "text/plain" }, "/nothing"), "not_found");
+    expectProblem(await post("{", JSON_BODY, "/wrong"), "method_not_allowed");
+    // The path of a POST, which a GET would take for an id.
+    const response = await world.app.inject("/item/make");
+    expectProblem({ response, problem: Problem.parse(response.json()) }, "method_not_allowed");
+    expect(response.headers.allow).to.equal("POST");
+  });
+
   it("is told of a path that cannot be read", async () => {
     const response = await world.app.inject({ method: "GET", url: "/do/%zz" });
     expectProblem({ response, problem: Problem.parse(response.json()) }, "invalid_request");

@@ -21,6 +21,9 @@ const FASTIFY_CODES: Readonly<Record<string, Code>> = {
   FST_ERR_NOT_FOUND: "not_found",
 };
 
+/** Statuses of requests that cannot be read. */
+const UNREAD = new Set([400, 413, 415]);
+
 /** What is answered: a document, and how. */
 export interface Refused {
   readonly code: Code;
@@ -121,19 +124,23 @@ export function registerProblems(
 ): void {
   const methods = new Methods();
   app.addHook("onRoute", ({ url, method }) => methods.add(url, method));
-  app.setErrorHandler((error, request, reply) => {
-    const refused = refusalOf(error, request.id);
-    request.refused = refused;
-    if (isFault(error)) onFault(error, request);
-    return sendProblem(reply, refused);
-  });
-  app.setNotFoundHandler({ preHandler: beforeNotFound }, (request, reply) => {
+  const notThere = (request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const allowed = methods.of(pathOf(request.url));
     const error = new FacilitatorError(allowed.length === 0 ? "not_found" : "method_not_allowed");
     if (allowed.length > 0) reply.header("allow", allowed.join(", "));
     request.refused = refusalOf(error, request.id);
     return sendProblem(reply, request.refused);
+  };
+  app.setErrorHandler((error, request, reply) => {
+    const refused = refusalOf(error, request.id);
+    // What is wrong with it does not matter where nobody reads it; nor where a path of its own is taken for a parameter.
+    const taken = methods.of(pathOf(request.url)).includes(request.method);
+    if (!taken && UNREAD.has(refused.status)) return notThere(request, reply);
+    request.refused = refused;
+    if (isFault(error)) onFault(error, request);
+    return sendProblem(reply, refused);
   });
+  app.setNotFoundHandler({ preHandler: beforeNotFound }, notThere);
   app.decorateRequest("refused", undefined);
 }
 
@@ -150,7 +157,7 @@ function pathOf(url: string): string {
 
 /** Which methods the routes of a path take. */
 class Methods {
-  readonly #routes: { readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
+  readonly #routes: { readonly url: string; readonly pattern: RegExp; readonly methods: readonly string[] }[] = [];
 
   /** @param url as routes have it, with `:name` and `*`. */
   add(url: string, method: string | readonly string[]): void {
@@ -158,12 +165,15 @@ class Methods {
       .split("/")
       .map((part) => (part.startsWith(":") ? "[^/]+" : literal(part).replaceAll("\\*", ".*")))
       .join("/");
-    this.#routes.push({ pattern: new RegExp(`^${source}$`), methods: typeof method === "string" ? [method] : method });
+    const methods = typeof method === "string" ? [method] : method;
+    this.#routes.push({ url, pattern: new RegExp(`^${source}$`), methods });
   }
 
+  /** Of routes with just this path, and only where there are none, of those with a pattern that fits. */
   of(path: string): string[] {
-    const fitting = this.#routes.filter(({ pattern }) => pattern.test(path)).flatMap(({ methods }) => methods);
-    return [...new Set(fitting)].sort();
+    const named = this.#routes.filter(({ url }) => url === path);
+    const fitting = named.length > 0 ? named : this.#routes.filter(({ pattern }) => pattern.test(path));
+    return [...new Set(fitting.flatMap(({ methods }) => methods))].sort();
   }
 }
 
