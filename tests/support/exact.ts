@@ -30,6 +30,8 @@ export interface Shape {
   readonly memos?: readonly string[];
   readonly amount?: bigint;
   readonly feePayer?: PublicKey;
+  /** Default: none that any chain knows. */
+  readonly blockhash?: string;
   /** In the place of all instructions: their usual order is limit, price, transfer, memo. */
   readonly instructions?: (usual: Usual) => TransactionInstruction[];
 }
@@ -78,7 +80,7 @@ export function transaction(shape: Shape = {}): string {
   const instructions = shape.instructions?.(usual) ?? [usual.limit, usual.price, usual.transfer, ...memos];
   const message = new TransactionMessage({
     payerKey: feePayer,
-    recentBlockhash: Keypair.generate().publicKey.toBase58(),
+    recentBlockhash: shape.blockhash ?? Keypair.generate().publicKey.toBase58(),
     instructions,
   }).compileToV0Message();
   const signed = new VersionedTransaction(message);

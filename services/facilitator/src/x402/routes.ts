@@ -28,7 +28,12 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
     return { network, chainId: await chainId(), feePayers: charges.feePayers, allowed, mints };
   }
 
-  app.get("/supported", { schema: { tags: ["x402"], response: { 200: supportedAnswer } } }, async () => {
+  const supportedSchema = {
+    tags: ["x402"],
+    summary: "What is settled here, and who pays the fees",
+    response: { 200: supportedAnswer },
+  };
+  app.get("/supported", { schema: supportedSchema }, async () => {
     const [feePayer] = charges.feePayers;
     if (feePayer === undefined) throw new FacilitatorError("sponsor_exhausted");
     const kind = { scheme: X402.EXACT as typeof X402.EXACT, extra: { feePayer } };
@@ -44,6 +49,7 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
 
   const verifySchema = {
     tags: ["x402"],
+    summary: "Whether a payment would be settled now",
     body: paymentBody,
     response: { 200: verifyAnswer, 429: verifyAnswer, 500: verifyAnswer, 503: verifyAnswer },
   };
@@ -66,6 +72,7 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
 
   const settleSchema = {
     tags: ["x402"],
+    summary: "Settles a payment, and says once that it has paid",
     body: paymentBody,
     response: { 200: settleAnswer, 202: settleAnswer, 429: settleAnswer, 500: settleAnswer, 503: settleAnswer },
   };

@@ -1,11 +1,9 @@
 // The bodies of x402's requests and answers, as its own clients write and read them (x402-specification-v2.md, and v1).
 import { X402 } from "@mppsol/core";
 import { z } from "zod";
+import { decimal } from "../charge/schemas.js";
 
-const decimal = z
-  .string()
-  .regex(/^(0|[1-9][0-9]{0,19})$/)
-  .describe("base units");
+/** Those of other chains are taken as far as being told that their network is none of ours. */
 const address = z.string().min(32).max(44).describe("base58");
 const seconds = z.int().min(1).max(86_400);
 const open = z.record(z.string(), z.unknown());
