@@ -159,7 +159,10 @@ function ownCharges(base: Base, timing: Timing | undefined, tasks: Task[]): Char
   return engine;
 }
 
-/** What cannot be prepared now, as while the fee payers are empty, is tried again: charges do not wait for it. */
+/**
+ * What cannot be prepared now, as while the fee payers are empty, is tried again: charges do not wait for it, nor do the
+ * sessions that are there.
+ */
 async function ownSessions(base: Base, tuning: SessionTuning | undefined, tasks: Task[]): Promise<RunningSessions> {
   const sessions = createManagedSessions(base, tuning);
   const failed = (error: unknown) => base.onError(error, "preparing for sessions");
@@ -169,20 +172,14 @@ async function ownSessions(base: Base, tuning: SessionTuning | undefined, tasks:
     prepared = true;
   };
   await prepare().catch(failed);
-  let started = false;
-  const begin = every(
-    PREPARE_MS,
-    async () => {
-      await prepare();
-      if (!started) sessions.start();
-      started = true;
-    },
-    failed,
-  );
+  const preparing = every(PREPARE_MS, prepare, failed);
   tasks.push({
-    start: () => begin.start(),
+    start() {
+      sessions.start();
+      preparing.start();
+    },
     async stop() {
-      await begin.stop();
+      await preparing.stop();
       await sessions.stop();
     },
   });

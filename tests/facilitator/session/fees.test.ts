@@ -15,6 +15,8 @@ for (const feeBps of [0, 250]) {
 
     it("makes its own token account before anything is sold, once", async () => {
       const address = () => plaza.market.lamports(plaza.settlementAccount());
+      const early = await plaza.office({ unprepared: true });
+      expect(await refusal(early.terms(plaza.seller()))).equal("unavailable");
       expect(await address()).equal(0n);
       office = await plaza.office();
       expect(await address()).equal(2_039_280n);

@@ -44,7 +44,7 @@ export class Openings {
     const { config, now } = this.#parts;
     const attempt: Attempt = {};
     const counted: Counted = async (lamports, work) => {
-      await this.#terms.requireAccount(seller, mint);
+      await this.#terms.requireAccounts(seller, mint);
       const frontedAt = now();
       const closesAt = frontedAt + config.maxSessionSeconds * 1000;
       const rent = lamports - feesOf(settings);

@@ -46,6 +46,8 @@ export class Terms {
   readonly #desks: Desks;
   /** Keys of this service, which are nobody's customers. */
   readonly #ours: ReadonlySet<string>;
+  /** Mints for which the facilitator's own account is there. */
+  readonly #prepared = new Set<string>();
 
   constructor(parts: Parts, desks: Desks) {
     this.#parts = parts;
@@ -71,7 +73,7 @@ export class Terms {
     this.#checkSeller(seller);
     if (amount <= 0n || amount > MAX_U64) throw new InvalidFieldError("amount", "not a u64 above 0");
     this.#desks.desk({ mint: currency, voucherSigner: asked.voucherSigner });
-    await this.requireAccount(seller, currency);
+    await this.requireAccounts(seller, currency);
     const { settings, request } = await this.#made(asked, this.#deal(asked, await this.#desks.feePayers.next()));
     const recent = await beforeTaking(() => this.#desks.recent.get());
     const least = settings.minimumDeposit ?? 0n;
@@ -103,16 +105,25 @@ export class Terms {
   }
 
   /**
-   * Throws unless the seller can be paid: what a session settles would otherwise wait, and then be forfeited.
+   * Throws unless seller and facilitator can be paid: what a session settles would otherwise wait, and then be forfeited.
    * @throws {RefusedError} `recipient-account-missing`, `unavailable`
    */
-  async requireAccount(seller: string, mint: string): Promise<void> {
-    const { tokenProgram } = await beforeTaking(() => this.#desks.facts(mint));
-    const address = tokenAddressOf(seller, mint, tokenProgram);
-    const account = await beforeTaking(() => this.#parts.rpc.account(address));
-    if (payable(account, seller, mint, tokenProgram) !== "yes") {
-      throw new RefusedError("recipient-account-missing", `${address} cannot receive: the seller must have it.`);
+  async requireAccounts(seller: string, mint: string): Promise<void> {
+    if (!(await this.#hasAccount(seller, mint))) {
+      throw new RefusedError("recipient-account-missing", "The seller has no token account that can receive.");
     }
+    // Nobody else can close it.
+    if (this.#prepared.has(mint)) return;
+    const own = signerAddress(this.#parts.config.settlementKey);
+    if (!(await this.#hasAccount(own, mint))) throw new RefusedError("unavailable");
+    this.#prepared.add(mint);
+  }
+
+  async #hasAccount(owner: string, mint: string): Promise<boolean> {
+    const { tokenProgram } = await beforeTaking(() => this.#desks.facts(mint));
+    const address = tokenAddressOf(owner, mint, tokenProgram);
+    const account = await beforeTaking(() => this.#parts.rpc.account(address));
+    return payable(account, owner, mint, tokenProgram) === "yes";
   }
 
   #checkSeller(seller: string): void {
