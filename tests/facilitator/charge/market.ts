@@ -1,11 +1,11 @@
 // A facilitator with sellers and buyers around it, and everybody's books. Buyers build their transactions by hand: nothing
 // of the code under test is used for that.
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { ChargeRequest, type JsonObject } from "@mppsol/core";
 import { type Context, createChargeEngine, type RunningChargeEngine } from "@mppsol/facilitator";
 import { USDC_MINT } from "@mppsol/localnet";
 import { createRpc, RpcError } from "@mppsol/server";
-import { createAssociatedTokenAccountIdempotentInstruction } from "@solana/spl-token";
+import { createAssociatedTokenAccountIdempotentInstruction, createBurnInstruction } from "@solana/spl-token";
 import {
   Keypair,
   PublicKey,
@@ -16,6 +16,9 @@ import {
 import { type Fault, type FaultyRpc, faulty } from "../../server/chain/faults.ts";
 import { ata, instructionsFor, USDC } from "../../server/charge/shop.ts";
 import { type Running, type StartOptions, startChain, startFacilitator } from "../support.ts";
+
+/** Looks often; background work only when it is told to. */
+const TIMING = { pollMs: 5, intervalMs: 3_600_000 };
 
 export const PRICE = 1_000_000n;
 /** What a sponsored payment of the honest kind costs: two signatures, 1,000 micro-lamports for 200,000 units. */
@@ -57,8 +60,12 @@ export class Market {
   readonly #treasury: Keypair;
 
   readonly #ownsChain: boolean;
+  #listening: Promise<string> | undefined;
+  /** The last one serves. */
+  readonly #engines: RunningChargeEngine[];
 
-  private constructor(running: Running, rpc: FaultyRpc, ownsChain: boolean) {
+  private constructor(running: Running, rpc: FaultyRpc, engines: RunningChargeEngine[], ownsChain: boolean) {
+    this.#engines = engines;
     this.running = running;
     this.rpc = rpc;
     this.#ownsChain = ownsChain;
@@ -68,16 +75,20 @@ export class Market {
   static async start(options: StartOptions = {}): Promise<Market> {
     const net = options.net ?? (await startChain(options.slotTime));
     const rpc = faulty(createRpc({ endpoint: net.url, backoffMs: 1 }));
+    const engines: RunningChargeEngine[] = [];
     const running = await startFacilitator({
       ...options,
       net,
       overrides: {
         rpc,
-        charges: (context) => createChargeEngine(context, { pollMs: 5, intervalMs: 3_600_000 }),
+        charges(context) {
+          engines.push(createChargeEngine(context, TIMING));
+          return latest(engines);
+        },
         ...options.overrides,
       },
     });
-    return new Market(running, rpc, options.net === undefined);
+    return new Market(running, rpc, engines, options.net === undefined);
   }
 
   get context(): Context {
@@ -85,16 +96,21 @@ export class Market {
   }
 
   get engine(): RunningChargeEngine {
-    return this.context.charges as RunningChargeEngine;
+    return this.#engines.at(-1)!;
+  }
+
+  /** Has the service settle by this one from now on, as if it had been started anew. */
+  serveBy(engine: RunningChargeEngine): void {
+    this.#engines.push(engine);
   }
 
   /** Another instance on the same database and chain. */
   another(more: Partial<Context> = {}): RunningChargeEngine {
-    return createChargeEngine({ ...this.context, ...more }, { pollMs: 5, intervalMs: 3_600_000 });
+    return createChargeEngine({ ...this.context, ...more }, TIMING);
   }
 
   async close(): Promise<void> {
-    await this.engine.close();
+    for (const engine of this.#engines) await engine.close();
     await this.running.close();
     if (this.#ownsChain) await this.running.net.close();
   }
@@ -184,6 +200,18 @@ export class Market {
     return this.post("/mpp/settle", order, headers);
   }
 
+  /** The service on a port, as clients reach it. */
+  listen(): Promise<string> {
+    this.#listening ??= this.running.facilitator.listen();
+    return this.#listening;
+  }
+
+  /** Burns what somebody has. */
+  async empty(owner: Keypair): Promise<void> {
+    const { publicKey } = owner;
+    await this.run([createBurnInstruction(ata(publicKey), USDC, publicKey, await this.tokens(publicKey))], [owner]);
+  }
+
   /** Base units; 0 without an account. */
   async tokens(owner: PublicKey): Promise<bigint> {
     const account = await this.running.connection.getAccountInfo(ata(owner), "confirmed");
@@ -208,6 +236,23 @@ export class Market {
   }
 }
 
+/** An engine that is whichever was put in last. */
+function latest(engines: readonly RunningChargeEngine[]): RunningChargeEngine {
+  const engine = () => engines.at(-1)!;
+  return {
+    get feePayers() {
+      return engine().feePayers;
+    },
+    prepare: (quote) => engine().prepare(quote),
+    verify: (order) => engine().verify(order),
+    settle: (order) => engine().settle(order),
+    get: (id) => engine().get(id),
+    tick: () => engine().tick(),
+    start() {},
+    close: () => engine().close(),
+  };
+}
+
 /** No node answers. */
 export const down: Fault = () => Promise.reject(new RpcError("test", new Error("down")));
 
@@ -223,4 +268,11 @@ export function orderOf(request: ChargeRequest.ChargeRequest, wire: Uint8Array):
     request: ChargeRequest.toJson(request),
     transaction: Buffer.from(wire).toString("base64"),
   };
+}
+
+/** The id of the payment that a v0 transaction of two signers is. */
+export function paymentId(wire: Uint8Array): string {
+  return `pay_${createHash("sha256")
+    .update(wire.subarray(1 + 2 * 64))
+    .digest("hex")}`;
 }
