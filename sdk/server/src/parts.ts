@@ -13,6 +13,8 @@ export { Sponsor } from "./charge/Sponsor.js";
 export { deskOf } from "./charge/selfSettlement.js";
 export { Turns } from "./charge/Turns.js";
 export * from "./facilitator/index.js";
+export { insist, keyOf } from "./facilitator/insist.js";
+export { checkSignature } from "./facilitator/proof.js";
 export { type Asset as Money, assetOf as moneyOf } from "./price.js";
 export { Channels } from "./session/Channels.js";
 export { CloseRequests } from "./session/CloseRequests.js";

@@ -124,11 +124,7 @@ export class ChargeDesk implements Settlement {
     return entry.facts;
   }
 
-  async #settle(
-    input: SettleInput,
-    request: ChargeRequest.ChargeRequest,
-    found: Payable,
-  ): Promise<Settled> {
+  async #settle(input: SettleInput, request: ChargeRequest.ChargeRequest, found: Payable): Promise<Settled> {
     const answer = await this.#ask(input, found.id);
     if (answer === undefined || answer.state === "pending") return pending(answer?.signature);
     try {

@@ -11,6 +11,7 @@ import {
   SessionAction,
   SessionRequest,
   SignedVoucher,
+  SignInWithX,
   type Splits,
   TokenProgram,
   TransactionBytes,
@@ -304,23 +305,23 @@ export class SettlementClient {
 
   /**
    * `POST /api/sessions/onboard`, with the proof of ownership of the wallet.
-   * @param proof value of the `SIGN-IN-WITH-X` header.
+   * @param proof value of the `SIGN-IN-WITH-X` header. Without one the answer is 401, and says what to sign.
    * @throws {SettlementError}
    */
-  async onboard(body: JsonObject, proof: string): Promise<JsonObject> {
-    const headers = { [SIGN_IN]: proof };
+  async onboard(body: JsonObject, proof?: string): Promise<JsonObject> {
+    const headers = signedIn(proof);
     return (await this.#post("/api/sessions/onboard", body, { headers, timeoutMs: this.#settleMs })).body;
   }
 
   /** `POST /api/sessions/onboard/confirm`, with what was signed. Throws {SettlementError}. */
-  async confirmOnboarding(body: JsonObject, proof?: string): Promise<JsonObject> {
-    const headers: Record<string, string> = proof === undefined ? {} : { [SIGN_IN]: proof };
-    return (await this.#post("/api/sessions/onboard/confirm", body, { headers, timeoutMs: this.#settleMs })).body;
+  async confirmOnboarding(body: JsonObject): Promise<JsonObject> {
+    return (await this.#post("/api/sessions/onboard/confirm", body, { timeoutMs: this.#settleMs })).body;
   }
 
-  /** `GET /api/sessions/onboard/status`. Throws {SettlementError}. */
-  async onboardingStatus(query: Readonly<Record<string, string>>, proof: string): Promise<JsonObject> {
-    return (await this.#get(`/api/sessions/onboard/status?${new URLSearchParams(query)}`, { [SIGN_IN]: proof })).body;
+  /** `GET /api/sessions/onboard/status`, with a proof as `onboard`. Throws {SettlementError}. */
+  async onboardingStatus(query: Readonly<Record<string, string>>, proof?: string): Promise<JsonObject> {
+    const path = `/api/sessions/onboard/status?${new URLSearchParams(query)}`;
+    return (await this.#get(path, signedIn(proof))).body;
   }
 
   async #session(path: string, body: JsonObject, options: CallOptions): Promise<SessionView | Pending> {
@@ -355,7 +356,9 @@ export class SettlementClient {
   }
 }
 
-const SIGN_IN = "sign-in-with-x";
+function signedIn(proof: string | undefined): Readonly<Record<string, string>> {
+  return proof === undefined ? {} : { [SignInWithX.HEADER]: proof };
+}
 
 /** The address without a slash at its end. */
 function baseUrl(given: string): string {

@@ -52,6 +52,8 @@ export async function insist<T>(
 
 /** A key that is the same for the same request, in every process. */
 export function keyOf(what: string, request: JsonObject, transaction: Uint8Array): string {
-  const hash = createHash("sha256").update(`${JSON.stringify(request)}\n`).update(transaction);
+  const hash = createHash("sha256")
+    .update(`${JSON.stringify(request)}\n`)
+    .update(transaction);
   return `${what}-${hash.digest("base64url")}`;
 }
