@@ -92,7 +92,7 @@ export class Plaza {
   }
 
   /** With a database of its own, unless one is given. */
-  static async start(config: Partial<Config> = {}, database: Database = new Pglite()): Promise<Plaza> {
+  static async start(config: Partial<Config> = {}, database: Database = new Pglite(undefined)): Promise<Plaza> {
     const market = await Market.start();
     const plaza = new Plaza(market, database, config);
     await new SqlStore(database, database.kind === "postgres").migrate();
