@@ -107,9 +107,9 @@ export interface Desk {
   readonly errors: unknown[];
 }
 
-export async function openDesk(): Promise<Desk> {
-  const engine = new FakeEngine();
-  const store = memoryStore();
+/** One process; `beside` another one, on the same ledger. */
+export async function openDesk(beside?: Desk): Promise<Desk> {
+  const { engine, store } = beside ?? { engine: new FakeEngine(), store: memoryStore() };
   await store.migrate();
   const errors: unknown[] = [];
   const context = {
@@ -124,6 +124,12 @@ export async function openDesk(): Promise<Desk> {
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.decorateRequest("refused", undefined);
+  // Without the layer that keeps answers: what x402 makes of the key by itself.
+  app.decorateRequest("idempotency", undefined);
+  app.addHook("preHandler", async (request) => {
+    const key = request.headers["idempotency-key"];
+    if (typeof key === "string") request.idempotency = { scope: "", key, digest: "", claim: undefined };
+  });
   app.setErrorHandler((error, request, reply) => sendProblem(reply, refusalOf(error, request.id)));
   await app.register((instance: App) => x402Routes(instance, context));
   await app.ready();

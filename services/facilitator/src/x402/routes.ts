@@ -80,10 +80,9 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
     const { network } = request.body.paymentRequirements;
     let asked: Asked | undefined;
     try {
-      const caller = idempotencyKey(request.headers["idempotency-key"]);
       asked = await read(request.body, await facts());
       const payment = await charges.settle(asked.order);
-      return await answer(payment, network, caller, reply);
+      return await answer(payment, network, request.idempotency?.key, reply);
     } catch (error) {
       const { code, document } = statusOf(error, request, reply);
       const known = asked && (await charges.get(asked.paymentId).catch(() => undefined));
@@ -156,15 +155,6 @@ function differs(known: PaymentView, { recipient, currency, amount, feePayerKey 
     known.amount !== amount ||
     known.feePayer !== feePayerKey
   );
-}
-
-/** The caller's own, not its client's: who has it is told again what the first one with it was told. */
-function idempotencyKey(value: unknown): string | undefined {
-  if (value === undefined) return undefined;
-  if (typeof value !== "string" || !/^[\x20-\x7e]{1,255}$/.test(value)) {
-    throw new FacilitatorError("idempotency_key_invalid");
-  }
-  return value;
 }
 
 /** Asks until there was an answer, then never again. */
