@@ -268,6 +268,20 @@ describe("x402 at the facilitator", () => {
       expect((await settle(body)).body).to.include({ success: false, errorReason: "transaction_expired" });
     });
 
+    it("and something breaks, it is still pending, and asked by another seller it is not", async () => {
+      desk.engine.outcome = "unknown";
+      const tx = transaction();
+      await settle(version2(tx));
+      for (const error of [new Error("a bug"), new RefusedError("unavailable")]) {
+        desk.engine.outcome = error;
+        const answer = await settle(version2(tx));
+        expect(answer.status).to.equal(202);
+        expect(answer.body).to.include({ errorReason: "settlement_pending", transaction: SIGNATURE });
+        const elsewhere = await settle(version2(tx, requirements({ amount: "7" })));
+        expect(elsewhere.body.errorReason).to.equal("duplicate_settlement");
+      }
+    });
+
     it("and the store fails after the money has arrived, it is pending and not failed", async () => {
       const body = version2(transaction());
       const { finish } = desk.store.deliveries;

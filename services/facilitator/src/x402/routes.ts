@@ -84,8 +84,11 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
       const payment = await charges.settle(asked.order);
       return await answer(payment, network, request.idempotency?.key, reply);
     } catch (error) {
-      const { code, document } = statusOf(error, request, reply);
+      const { code, retryable, document } = statusOf(error, request, reply);
       const known = asked && (await charges.get(asked.paymentId).catch(() => undefined));
+      // Whatever kept it from an answer: what is on its way has not failed.
+      const isOpen = known !== undefined && hasStarted(known) && !differs(known, asked!.order.request);
+      if (retryable && isOpen) return pending(known, network, reply);
       return failed(reasonOf(code), document.detail, known, network);
     }
   });
