@@ -67,13 +67,13 @@ describe("onboarding", () => {
     books.watch(ready.roleId);
     const { authentication } = await agent.signed(grant);
     const proof = authentication as never;
-    const { voucher } = await office.sessions.sign(ready.roleId, 30_000n, proof);
+    const { voucher } = await office.context.sessions.sign(ready.roleId, 30_000n, proof);
     expect(voucher.voucher.cumulativeAmount).to.equal(30_000n);
-    await office.sessions.sign(ready.roleId, DEPOSIT + 1n, proof).then(
+    await office.context.sessions.sign(ready.roleId, DEPOSIT + 1n, proof).then(
       () => expect.fail("signed beyond the limit"),
       (error) => expect(error).to.have.property("code", "deposit-exhausted"),
     );
-    await office.sessions.close({ channelId: ready.roleId, closeToken: ready.closeToken });
+    await office.context.sessions.close({ channelId: ready.roleId, closeToken: ready.closeToken });
     expect(await books.tokens(seller.publicKey)).to.equal(30_000n);
     expect(await books.tokens(agent.wallet.publicKey)).to.equal(20_000n);
     expect(okay(await agent.status(sellerKey())).body).to.include({ status: "ended", roleId: ready.roleId });

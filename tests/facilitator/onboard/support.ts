@@ -13,11 +13,6 @@ import {
   VersionedTransaction,
 } from "@solana/web3.js";
 import { expect } from "chai";
-// Of the package as it is built: its errors are to be the service's own.
-import {
-  createManagedSessions,
-  type RunningSessions,
-} from "../../../services/facilitator/dist/session/createManagedSessions.js";
 import { type Running, type StartOptions, startChain, startFacilitator } from "../support.ts";
 
 export const MINT = new PublicKey(USDC_MINT);
@@ -28,36 +23,28 @@ export const START = "/api/sessions/onboard";
 export const CONFIRM = `${START}/confirm`;
 export const STATUS = `${START}/status`;
 
-export interface Office extends Running {
-  readonly sessions: RunningSessions;
-}
+export type Office = Running;
 
 /** A facilitator whose clock is the chain's, and whose background work stands still. */
 export async function startOffice(options: StartOptions & { readonly rpc?: (rpc: Rpc) => Rpc } = {}): Promise<Office> {
   const { rpc, ...rest } = options;
   const net = options.net ?? (await startChain());
-  let sessions: RunningSessions | undefined;
   const running = await startFacilitator({
     ...rest,
     net,
     overrides: {
       now: () => net.clock().unixTimestamp * 1000,
       background: false,
-      sessions: (context) => {
-        sessions = createManagedSessions(context, { landing: { budgetMs: 400, pollMs: 2 } });
-        return sessions;
-      },
+      tuning: { landing: { budgetMs: 400, pollMs: 2 } },
       ...(rpc === undefined ? {} : { rpc: rpc(createRpc({ endpoint: net.url, backoffMs: 1 })) }),
       ...options.overrides,
     },
   });
-  if (sessions === undefined) throw new Error("no sessions were made");
-  await sessions.prepare();
   const close = async () => {
     await running.close();
     if (options.net === undefined) await net.close();
   };
-  return { ...running, sessions, close };
+  return { ...running, close };
 }
 
 /** What the tests read of an answer. */
