@@ -1,5 +1,5 @@
-// What the watchtower does not know of: sessions are closed when their time is over, and when nothing more can be bought with
-// what is left; and what is fronted for sessions that are gone is counted no more.
+// What the watchtower does not know of: sessions are closed when their time is over, before a voucher expires, and when nothing
+// more can be bought with what is left; and what is fronted for sessions that are gone is counted no more.
 import type { ChannelState } from "@mppsol/server/stores";
 import type { Closings } from "./Closings.js";
 import type { Parts } from "./Desks.js";
@@ -18,6 +18,8 @@ const PAGE = 100;
 const CONCURRENCY = 4;
 /** Milliseconds between looks at what is fronted. */
 const SWEEP_MS = 60_000;
+/** Milliseconds before the end of a voucher that expires; less where less is asked of vouchers. */
+const EXPIRY_MS = 5 * 60_000;
 /** Longer than an open can take: what has no channel by then never gets one. */
 const ABANDONED_MS = 15 * 60_000;
 
@@ -92,12 +94,24 @@ export class Curfew {
     }
   }
 
-  #isDue({ escrowed, accepted, lastActivityAt }: ChannelState, fronted: Fronted | undefined): boolean {
+  #isDue(channel: ChannelState, fronted: Fronted | undefined): boolean {
     // One that never opened is the watchtower's.
-    if (fronted === undefined || escrowed === 0n) return false;
+    if (fronted === undefined || channel.escrowed === 0n) return false;
     const now = this.#parts.now();
-    if (now >= fronted.closesAt) return true;
-    return escrowed - accepted < fronted.unitAmount && now - lastActivityAt >= (this.#options.lowBalanceMs ?? 60_000);
+    const { escrowed, accepted, lastActivityAt } = channel;
+    const isUsedUp = escrowed - accepted < fronted.unitAmount;
+    const patience = this.#options.lowBalanceMs ?? 60_000;
+    return now >= fronted.closesAt || this.#expires(channel) || (isUsedUp && now - lastActivityAt >= patience);
+  }
+
+  /** To cash it and go on would cost the sponsor a fee for every voucher that is made to expire. */
+  #expires({ highestVoucher, accepted, settledOnChain }: ChannelState): boolean {
+    const { now, config } = this.#parts;
+    const expiresAt = highestVoucher?.voucher.expiresAt ?? 0n;
+    if (expiresAt === 0n || accepted <= settledOnChain) return false;
+    // A voucher that was just taken is good for the grace period at least.
+    const margin = Math.min(EXPIRY_MS, (config.gracePeriodSeconds * 1000) / 2);
+    return Number(expiresAt) * 1000 - now() <= margin;
   }
 
   async #close(channel: ChannelState): Promise<void> {

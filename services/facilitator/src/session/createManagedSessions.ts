@@ -1,13 +1,13 @@
 // Managed sessions: everything that sells by channels for sellers who run no chain, and what must happen to them whether or not
 // anybody asks.
 import type { SessionAction, SignedVoucher } from "@mppsol/core";
-import { RefusedError } from "@mppsol/core";
 import { createWatchtower, type LandOptions, type SessionEvent, type Watchtower } from "@mppsol/server/parts";
 import type { ChannelState } from "@mppsol/server/stores";
 import { Closings } from "./Closings.js";
 import { Curfew, type CurfewOptions } from "./Curfew.js";
 import { CloseTokens } from "./closeToken.js";
 import { Desks, type Parts } from "./Desks.js";
+import { Directory } from "./Directory.js";
 import { Fronting } from "./Fronting.js";
 import type { ManagedSessions, Opened, SessionView, StillPending } from "./ManagedSessions.js";
 import { Openings } from "./Openings.js";
@@ -54,6 +54,7 @@ class Managed implements RunningSessions {
   readonly #desks: Desks;
   readonly #terms: Terms;
   readonly #fronting: Fronting;
+  readonly #directory: Directory;
   readonly #openings: Openings;
   readonly #vouchers: Vouchers;
   readonly #closings: Closings;
@@ -66,6 +67,7 @@ class Managed implements RunningSessions {
     this.#parts = parts;
     this.#tokens = new CloseTokens(parts.config.secret);
     this.#fronting = new Fronting(parts.tables, parts.config);
+    this.#directory = new Directory(parts.store, this.#fronting);
     this.#desks = new Desks(parts, { budgetMs: DEFAULT_LANDING_MS, ...landing }, onEvent);
     this.#terms = new Terms(parts, this.#desks);
     this.#openings = new Openings(parts, this.#desks, this.#terms, this.#fronting);
@@ -112,28 +114,28 @@ class Managed implements RunningSessions {
   }
 
   async keep(channelId: string, voucher: SignedVoucher.SignedVoucher): Promise<SessionView> {
-    const { channel } = await this.#vouchers.keep(await this.#known(channelId), voucher);
-    return this.#view(channel);
+    const entry = await this.#directory.entry(channelId);
+    const { channel } = await this.#vouchers.keep(entry.channel, voucher);
+    return viewOf(channel, entry.fronted);
   }
 
   async sign(channelId: string, cumulativeAmount: bigint, authentication: SessionAction.Use["authentication"]) {
-    const known = await this.#known(channelId);
-    const { channel, voucher } = await this.#vouchers.sign(known, cumulativeAmount, authentication);
-    return { voucher, session: await this.#view(channel) };
+    const entry = await this.#directory.entry(channelId);
+    const { channel, voucher } = await this.#vouchers.sign(entry.channel, cumulativeAmount, authentication);
+    return { voucher, session: viewOf(channel, entry.fronted) };
   }
 
   async topUp(action: SessionAction.TopUp): Promise<SessionView | StillPending> {
-    const known = await this.#known(action.channelId);
-    const fronted = (await this.#fronting.of([known.channelId])).get(known.channelId);
-    const done = await this.#openings.topUp(action, known, fronted?.unitAmount ?? 1n);
-    return "pending" in done ? done : this.#view(done.channel);
+    const { channel, fronted } = await this.#directory.read(action.channelId);
+    const done = await this.#openings.topUp(action, channel, fronted?.unitAmount ?? 1n);
+    return "pending" in done ? done : viewOf(done.channel, fronted);
   }
 
   async close(action: Parameters<ManagedSessions["close"]>[0]): Promise<SessionView> {
     const closed =
       "closeToken" in action
         ? await this.#closings.byToken(action.channelId, action.closeToken)
-        : await this.#closings.byCredential(await this.#known(action.channelId), action);
+        : await this.#closings.byCredential((await this.#directory.read(action.channelId)).channel, action);
     return this.#view(closed);
   }
 
@@ -142,15 +144,8 @@ class Managed implements RunningSessions {
     return channel && this.#view(channel);
   }
 
-  async #known(channelId: string): Promise<ChannelState> {
-    const channel = await this.#parts.store.channels.get(channelId);
-    if (channel === undefined) throw new RefusedError("channel-unknown");
-    return channel;
-  }
-
   async #view(channel: ChannelState): Promise<SessionView> {
-    const { channelId } = channel;
-    return viewOf(channel, (await this.#fronting.of([channelId])).get(channelId));
+    return viewOf(channel, await this.#directory.frontedOf(channel));
   }
 
   #heard(event: SessionEvent): void {
