@@ -199,7 +199,7 @@ async function stopAll(tasks: readonly Task[]): Promise<void> {
 export function nodesOf(rpcUrls: Config["rpcUrls"]): Node[] {
   return rpcUrls.map((url) => ({
     name: new URL(url).host,
-    rpc: createRpc({ endpoint: url, retries: 0, timeoutMs: 3_000 }),
+    rpc: createRpc({ endpoint: url, retries: 1, timeoutMs: 3_000 }),
   }));
 }
 

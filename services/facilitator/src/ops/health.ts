@@ -53,7 +53,7 @@ export interface Health {
 export class HealthChecks {
   readonly #nodes: readonly Node[];
   readonly #rpc: Rpc;
-  readonly #tables: Tables;
+  readonly #tables: Pick<Tables, "spent">;
   readonly #feePayers: readonly string[];
   readonly #moves: boolean;
   readonly #now: () => number;
@@ -64,7 +64,12 @@ export class HealthChecks {
 
   constructor(
     config: Pick<Config, "network" | "feePayers">,
-    parts: { readonly nodes: readonly Node[]; readonly rpc: Rpc; readonly tables: Tables; readonly now: () => number },
+    parts: {
+      readonly nodes: readonly Node[];
+      readonly rpc: Rpc;
+      readonly tables: Pick<Tables, "spent">;
+      readonly now: () => number;
+    },
   ) {
     this.#nodes = parts.nodes;
     this.#rpc = parts.rpc;

@@ -7,12 +7,22 @@ import { traceOf } from "../http/requestId.js";
 /** What is long enough to be a key, a signed transaction or a token. Addresses and transaction ids are shorter. */
 const LONG = /[A-Za-z0-9+/=_-]{90,}/g;
 
+/** A key in the form of Solana's tools. */
+const BYTES = /\[\s*(?:\d{1,3}\s*,\s*){31,}\d{1,3}\s*\]/g;
+
 /** URLs of nodes and databases carry keys and passwords in their user, path and query. */
-const URL_TAIL = /\b([a-z][a-z0-9+.-]*:\/\/)(?:[^\s/@]*@)?([^\s/?#"']+)[^\s"']*/gi;
+const URLS = /\b[a-z][a-z0-9+.-]*:\/\/[^\s"'<>]+/gi;
 
 /** Text without secrets. */
 export function redacted(text: string): string {
-  return text.replace(URL_TAIL, "$1$2/…").replace(LONG, "…");
+  return text.replace(URLS, place).replace(BYTES, "[…]").replace(LONG, "…");
+}
+
+/** Of a URL, where it leads. */
+function place(url: string): string {
+  if (!URL.canParse(url)) return "…";
+  const { protocol, host } = new URL(url);
+  return `${protocol}//${host}/…`;
 }
 
 interface Description {
