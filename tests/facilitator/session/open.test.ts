@@ -87,6 +87,21 @@ describe("opening a managed session", () => {
     expect(await wallet.open()).include({ status: "open" });
   });
 
+  it("is suggested with a deposit for a hundred units, never below the least one", async () => {
+    const asked = {
+      seller: seller.publicKey.toBase58(),
+      currency: plaza.config.mints[0],
+      voucherSigner: "client",
+    } as const;
+    const suggested = async (more: { amount: bigint; suggestedDeposit?: bigint }) =>
+      (await office.sessions.terms({ ...asked, ...more })).suggestedDeposit;
+    expect(await suggested({ amount: 100n })).equal(10_000n);
+    expect(await suggested({ amount: 1n })).equal(1_000n);
+    expect(await suggested({ amount: 100n, suggestedDeposit: 5n })).equal(1_000n);
+    expect(await suggested({ amount: 100n, suggestedDeposit: 7_000n })).equal(7_000n);
+    expect(await suggested({ amount: 2n ** 64n - 1n })).equal(2n ** 64n - 1n);
+  });
+
   it("is refused when the transaction shares with somebody whom the terms do not name", async () => {
     const splits = [{ recipient: stranger, shareBps: 10_000 }];
     expect(await refused({ seller, input: { splits } })).equal("open-splits");
@@ -109,6 +124,15 @@ describe("opening a managed session", () => {
     for (const key of [...plaza.feePayers, plaza.settlement]) {
       // Whoever sends it has no signature of theirs; and if it had, they would not pay for themselves.
       expect(await refused({ seller, buyer: key, deposit: DEPOSIT }), key.publicKey.toBase58()).equal("open-fee-payer");
+    }
+  });
+
+  it("is refused for a voucher signer under which no signature can hold", async () => {
+    // A point of small order, and no point at all.
+    const neutral = new PublicKey(Uint8Array.from({ length: 32 }, (_, i) => (i === 0 ? 1 : 0)));
+    const [offCurve] = PublicKey.findProgramAddressSync([Buffer.from("nobody")], plaza.settlement.publicKey);
+    for (const authorizedSigner of [neutral, offCurve]) {
+      expect(await refused({ seller, authorizedSigner })).equal("open-authorized-signer");
     }
   });
 

@@ -4,7 +4,7 @@
 import { randomBytes, randomUUID } from "node:crypto";
 import { BearerProof, RefusedError, type SessionAction, type SessionRequest, type SignedVoucher } from "@mppsol/core";
 import { USDC_MINT } from "@mppsol/localnet";
-import { channelAddress, escrowAddress, keypairSigner, session, signVoucher, tokenAddress } from "@mppsol/programs";
+import { channelAddress, keypairSigner, session, signVoucher, tokenAddress } from "@mppsol/programs";
 import { createRpc, type Rpc } from "@mppsol/server";
 import { type Database, Pglite, SqlStore } from "@mppsol/server/parts";
 import type { Store } from "@mppsol/server/stores";
@@ -145,7 +145,11 @@ export class Plaza {
   }
 
   settlementAccount(): PublicKey {
-    return tokenAddress(this.settlement.publicKey, USDC.mint, USDC.tokenProgram);
+    return this.account(this.settlement.publicKey);
+  }
+
+  account(owner: PublicKey): PublicKey {
+    return tokenAddress(owner, USDC.mint, USDC.tokenProgram);
   }
 
   tokens(key: Keypair): Promise<bigint> {
@@ -165,6 +169,8 @@ export interface OfficeOptions extends SessionTuning {
 export class Office {
   readonly plaza: Plaza;
   readonly parts: SessionParts;
+  /** What its metrics have been told. */
+  readonly counted: string[] = [];
   readonly sessions: RunningSessions;
 
   constructor(plaza: Plaza, { config, store, tables, rpc, unprepared: _, ...tuning }: Partial<OfficeOptions>) {
@@ -174,7 +180,13 @@ export class Office {
       rpc: rpc ?? plaza.rpc,
       store: store ?? new SqlStore(plaza.database, plaza.database.kind === "postgres"),
       tables: tables ?? new SqlTables(plaza.database),
-      metrics: { registry: new Registry(), rejected() {}, settled() {}, sponsored() {}, channel() {} },
+      metrics: {
+        registry: new Registry(),
+        rejected() {},
+        settled() {},
+        sponsored: (kind, lamports) => this.counted.push(`${kind} ${lamports}`),
+        channel: (event) => this.counted.push(event),
+      },
       now: plaza.market.now,
       onError: (error, during) => plaza.errors.push({ error, during }),
     };
@@ -388,14 +400,6 @@ export class Wallet {
 
   onChain() {
     return this.office.plaza.market.onChain(this.channelId);
-  }
-
-  escrow(): PublicKey {
-    return escrowAddress(new PublicKey(this.channelId), USDC.mint, USDC.tokenProgram);
-  }
-
-  account(owner: PublicKey): PublicKey {
-    return tokenAddress(owner, USDC.mint, USDC.tokenProgram);
   }
 }
 

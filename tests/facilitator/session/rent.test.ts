@@ -75,6 +75,26 @@ describe("what is fronted for sessions", () => {
     await end(office);
   });
 
+  it("is told to whoever watches, once", async () => {
+    const office = await officeWith({});
+    const wallet = await office.open({ seller });
+    await wallet.open();
+    await wallet.topUp(1_000n);
+    await wallet.close();
+    plaza.passWindow();
+    plaza.pass(60);
+    await office.sessions.tick();
+    expect(office.counted.filter((told) => told !== "reclaimed")).deep.equal([
+      "fee 10000",
+      `rent ${RENT}`,
+      "opened",
+      "fee 10000",
+      "topped-up",
+      "closed",
+    ]);
+    expect(office.counted).include("reclaimed");
+  });
+
   it("keeps its cap when many different opens of one buyer come at the same moment", async () => {
     const office = await officeWith({ maxOpenSessionsPerBuyer: 3 });
     const buyer = plaza.buyer(100_000n);

@@ -3,6 +3,7 @@ import { BearerProof } from "@mppsol/core";
 import { keypairSigner } from "@mppsol/programs";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
+import { identitySignature, raisedScalar } from "../../server/session/weak.ts";
 import { DEPOSIT, GRACE, instead, type Office, Plaza, refusal, UNIT, Wallet } from "./plaza.ts";
 
 describe("vouchers of managed sessions", () => {
@@ -58,6 +59,16 @@ describe("vouchers of managed sessions", () => {
       expect(await refusal(office.sessions.keep(wallet.channelId, claimed))).equal("voucher-signature");
       const own = await wallet.voucher(UNIT);
       const raised = { ...own, voucher: { ...own.voucher, cumulativeAmount: 2n * UNIT } };
+      expect(await refusal(office.sessions.keep(wallet.channelId, raised))).equal("voucher-signature");
+      expect(await accepted(wallet)).equal(0n);
+    });
+
+    it("are refused when a lenient verifier would take them and the chain never will", async () => {
+      const wallet = await office.open({ seller });
+      const honest = await wallet.voucher(UNIT);
+      const weak = { ...honest, signature: identitySignature(honest.voucher, wallet.signer) };
+      expect(await refusal(office.sessions.keep(wallet.channelId, weak))).equal("voucher-signature");
+      const raised = { ...honest, signature: raisedScalar(honest.signature) };
       expect(await refusal(office.sessions.keep(wallet.channelId, raised))).equal("voucher-signature");
       expect(await accepted(wallet)).equal(0n);
     });

@@ -6,7 +6,7 @@ import type { Parts } from "./Desks.js";
 import type { Fronted, Fronting } from "./Fronting.js";
 
 export interface CurfewOptions {
-  /** Milliseconds between rounds. Default 5,000. */
+  /** Milliseconds between rounds. Default 10,000. */
   readonly intervalMs?: number;
   /** Milliseconds that a session whose deposit is used up waits for a top-up. Default 60,000. */
   readonly lowBalanceMs?: number;
@@ -66,7 +66,7 @@ export class Curfew {
       void this.tick().then(() => {
         if (!this.#stopping) this.#schedule();
       });
-    }, this.#options.intervalMs ?? 5_000);
+    }, this.#options.intervalMs ?? 10_000);
     this.#timer.unref();
   }
 

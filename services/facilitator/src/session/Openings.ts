@@ -50,7 +50,10 @@ export class Openings {
       const rent = lamports - feesOf(settings);
       await this.#fronting.take({ channelId, payer, seller, unitAmount: amount, frontedAt, closesAt, lamports, rent });
       try {
-        return await signing(work, attempt);
+        const kept = await signing(work, attempt);
+        this.#parts.metrics.sponsored("fee", SIGNATURES_LAMPORTS);
+        this.#parts.metrics.sponsored("rent", rent);
+        return kept;
       } catch (error) {
         // After anything else it may have been kept.
         if (error instanceof RefusedError) await this.#fronting.refused(channelId);
@@ -84,7 +87,9 @@ export class Openings {
       const spentAt = this.#parts.now();
       await this.#fronting.spend(of, lamports, spentAt);
       try {
-        return await signing(work, attempt);
+        const kept = await signing(work, attempt);
+        this.#parts.metrics.sponsored("fee", SIGNATURES_LAMPORTS);
+        return kept;
       } catch (error) {
         if (error instanceof RefusedError) await this.#fronting.unspend(of, lamports, spentAt);
         throw error;
@@ -177,9 +182,12 @@ class CountingFeePayer extends FeePayer {
   }
 }
 
+/** The buyer's signature and the fee payer's. */
+const SIGNATURES_LAMPORTS = 10_000n;
+
 /** Lamports of an open that do not come back: two signatures and the highest priority fee. */
 function feesOf({ maxPriorityFeeLamports }: SessionServerSettings): bigint {
-  return 10_000n + maxPriorityFeeLamports;
+  return SIGNATURES_LAMPORTS + maxPriorityFeeLamports;
 }
 
 /** Base58 of who is to pay the fee of these bytes, as far as they can be read. What they are is checked later. */
