@@ -212,6 +212,16 @@ describe("x402 2.27 at our facilitator", () => {
     await moved(PRICE);
   });
 
+  it("settles before the work is done, where a seller wants that: then it is done once", async () => {
+    await shop.close();
+    shop = await openShop({ paymentFlow: "upfront" });
+    const payment = await paymentFor("/a");
+    const answers = await Promise.all(["/a", "/b", "/a"].map((path) => send(path, payment)));
+    expect(answers.filter(({ status }) => status === 200)).to.have.length(1);
+    expect(shop.served).to.have.length(1);
+    await moved(PRICE);
+  });
+
   it("is asked again by their server while it cannot tell, and by their client after that: it pays once", async () => {
     const payment = await paymentFor("/a");
     node.hideStatuses(true);

@@ -48,30 +48,20 @@ export interface Usual {
 
 const MEMO = new PublicKey("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr");
 const LIGHTHOUSE = new PublicKey("L2TExMFKdjpN9kozasaurPirfHy9P8sbXoAN1qA3S95");
+const mint = new PublicKey(USDC_MINT);
+const [payerAccount, sellerAccount] = [payer, seller].map(({ publicKey }) =>
+  getAssociatedTokenAddressSync(mint, publicKey),
+) as [PublicKey, PublicKey];
 let nonce = 0;
 
 /** A payer's transaction, base64, as @x402/svm makes it. Never the same one twice. */
 export function transaction(shape: Shape = {}): string {
   const { memo = `nonce ${++nonce}`, amount = PRICE, feePayer = sponsor.publicKey } = shape;
-  const mint = new PublicKey(USDC_MINT);
-  const account = (owner: PublicKey) => getAssociatedTokenAddressSync(mint, owner);
   const usual: Usual = {
     limit: ComputeBudgetProgram.setComputeUnitLimit({ units: 20_000 }),
     price: ComputeBudgetProgram.setComputeUnitPrice({ microLamports: 1 }),
-    transfer: createTransferCheckedInstruction(
-      account(payer.publicKey),
-      mint,
-      account(seller.publicKey),
-      payer.publicKey,
-      amount,
-      6,
-    ),
-    creation: createAssociatedTokenAccountIdempotentInstruction(
-      feePayer,
-      account(seller.publicKey),
-      seller.publicKey,
-      mint,
-    ),
+    transfer: createTransferCheckedInstruction(payerAccount, mint, sellerAccount, payer.publicKey, amount, 6),
+    creation: createAssociatedTokenAccountIdempotentInstruction(feePayer, sellerAccount, seller.publicKey, mint),
     lamports: SystemProgram.transfer({ fromPubkey: payer.publicKey, toPubkey: seller.publicKey, lamports: 1 }),
     lighthouse: new TransactionInstruction({ programId: LIGHTHOUSE, keys: [], data: Buffer.from([6, 0]) }),
     memo: (text) => new TransactionInstruction({ programId: MEMO, keys: [], data: Buffer.from(text) }),

@@ -115,6 +115,13 @@ class Till implements Payments {
   readonly #decimals = new Map<string, () => Promise<void>>();
   readonly #payees = new Payees();
   #chainId: string | undefined;
+  readonly #x402: X402Side = {
+    chainId: async () => {
+      const { network } = this.#settings;
+      this.#chainId ??= X402.publicChainId(network) ?? X402.chainId(await this.#rpc().genesisHash());
+      return this.#chainId;
+    },
+  };
   #settlement: Settlement | undefined;
   #sessions: SessionServer | undefined;
 
@@ -257,14 +264,6 @@ class Till implements Payments {
       throw new ConfigError("x402", "needs an rpc, to name this network by");
     }
   }
-
-  readonly #x402: X402Side = {
-    chainId: async () => {
-      const { network } = this.#settings;
-      this.#chainId ??= X402.publicChainId(network) ?? X402.chainId(await this.#rpc().genesisHash());
-      return this.#chainId;
-    },
-  };
 
   #assetOf(currency: Currency): Asset {
     const asset = within("currency", () => checked(assetOf(currency, this.#settings.network)));

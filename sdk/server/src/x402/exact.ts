@@ -13,20 +13,25 @@ const MAX_OTHERS = 4;
  */
 export function checkExact({ instructions }: PaymentTransaction, memo: string | undefined): void {
   const actions = instructions.map(actionOf);
-  if (!actions.some(({ kind }) => kind === "transfer")) throw new RefusedError("transfer-missing");
-  const [limit, price, transfer, ...others] = actions.map(({ kind }) => kind);
+  if (!actions.some(isTokenTransfer)) throw new RefusedError("transfer-missing");
+  const [limit, price, transfer, ...others] = actions;
   const sound =
-    limit === "compute-limit" &&
-    price === "compute-price" &&
-    transfer === "transfer" &&
+    limit?.kind === "compute-limit" &&
+    price?.kind === "compute-price" &&
+    transfer !== undefined &&
+    isTokenTransfer(transfer) &&
     others.length <= MAX_OTHERS &&
-    others.every((kind) => kind === "memo" || kind === "assertion");
+    others.every(({ kind }) => kind === "memo" || kind === "assertion");
   if (!sound) {
     const detail =
       "The instructions are not compute limit, compute price, transfer and then at most four memos or assertions.";
     throw new RefusedError("instruction-unexpected", detail);
   }
   if (memo !== undefined) checkMemo(actions, memo);
+}
+
+function isTokenTransfer(action: Action): boolean {
+  return action.kind === "transfer" && action.token !== undefined;
 }
 
 function checkMemo(actions: readonly Action[], memo: string): void {
