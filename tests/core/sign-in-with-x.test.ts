@@ -193,6 +193,19 @@ describe("the header of a sign-in", () => {
 });
 
 describe("a sign-in", () => {
+  it("that another implementation wrote and signed is read, and holds", () => {
+    const signIn = SignInWithX.parse(PEER);
+    const against = {
+      domain: "api.example.com",
+      uri: "https://api.example.com/premium-data",
+      chainId: message.chainId,
+      address: PEER_WALLET,
+      nowMs: Date.parse("2026-01-15T10:30:01Z"),
+    };
+    expect(SignInWithX.problem(signIn, against)).to.equal(undefined);
+    expect(SignInWithX.problem({ ...signIn, requestId: "r-2" }, against)).to.equal("signature");
+  });
+
   it("that keeps every rule has no problem", async () => {
     expect(SignInWithX.problem(await SignInWithX.sign(message, wallet), expected)).to.equal(undefined);
   });
@@ -337,6 +350,19 @@ describe("a challenge to sign in", () => {
     );
   });
 });
+
+/** Of npm @x402/extensions 2.27.0, with every member that it knows. */
+const PEER_WALLET = "GmaDrppBC7P5ARKV8g3djiwP89vz1jLK23V2GBjuAEGB";
+const PEER = [
+  "eyJkb21haW4iOiJhcGkuZXhhbXBsZS5jb20iLCJhZGRyZXNzIjoiR21hRHJwcEJDN1A1QVJLVjhnM2RqaXdQODl2ejFqTEsyM1YyR0JqdUFF",
+  "R0IiLCJzdGF0ZW1lbnQiOiJTaWduIGluIHRvIGFjY2VzcyBwcmVtaXVtIGRhdGEiLCJ1cmkiOiJodHRwczovL2FwaS5leGFtcGxlLmNvbS9w",
+  "cmVtaXVtLWRhdGEiLCJ2ZXJzaW9uIjoiMSIsImNoYWluSWQiOiJzb2xhbmE6RXRXVFJBQlphWXE2aU1mZVlLb3VSdTE2NlZVMnhxYTEiLCJ0",
+  "eXBlIjoiZWQyNTUxOSIsIm5vbmNlIjoiYTFiMmMzZDRlNWY2Nzg5MGExYjJjM2Q0ZTVmNjc4OTAiLCJpc3N1ZWRBdCI6IjIwMjYtMDEtMTVU",
+  "MTA6MzA6MDAuMDAwWiIsImV4cGlyYXRpb25UaW1lIjoiMjAyNi0wMS0xNVQxMDozNTowMC4wMDBaIiwibm90QmVmb3JlIjoiMjAyNi0wMS0x",
+  "NVQxMDoyOTowMC4wMDBaIiwicmVxdWVzdElkIjoici0xIiwicmVzb3VyY2VzIjpbImh0dHBzOi8vYXBpLmV4YW1wbGUuY29tL3ByZW1pdW0t",
+  "ZGF0YSJdLCJzaWduYXR1cmVTY2hlbWUiOiJzaXdzIiwic2lnbmF0dXJlIjoieFhnaG8zdXI2ckthUzU3WjQ3eFlZREx6V0QzbkhudjJWZTJ3",
+  "WEVVd04zM1pMbjV5ajc1blYydjlBcThEY0UyaDdKMTdFWFRpMVYyYVlnRUVMM1ZyZGNkIn0=",
+].join("");
 
 const anyChain = fc.stringMatching(/^solana:[-_a-zA-Z0-9]{1,32}$/);
 const anyUri = fc.webUrl({ withQueryParameters: true, withFragments: true });
