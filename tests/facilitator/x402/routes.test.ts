@@ -220,6 +220,14 @@ describe("x402 at the facilitator", () => {
       });
     });
 
+    it("of a seller who has no account yet: 200, and when to ask again", async () => {
+      desk.engine.outcome = new RefusedError("recipient-account-missing");
+      const answer = await settle(version2(transaction()));
+      expect(answer.status).to.equal(200);
+      expect(answer.headers).to.have.property("retry-after");
+      expect(answer.body).to.include({ success: false, errorReason: "recipient_account_missing" });
+    });
+
     for (const [error, status, code] of [
       [
         new FacilitatorError("global_settle_cap_exceeded", undefined, { retryAfterSeconds: 9 }),

@@ -108,14 +108,15 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
     return { success: true, payer, transaction: signature, network, amount: String(amount) };
   }
 
-  /** What is final is an answer, with 200; what may be tried again has its own status. What cannot be read is no x402. */
+  /** What is said of the payment is an answer, with 200; overload and outages have their own status. */
   function statusOf(error: unknown, request: FastifyRequest, reply: FastifyReply): Refused {
     const refused = refusalOf(error, request.id);
+    // What cannot be read is no x402, and answered as everywhere.
     if (refused.code === "invalid_request") throw error;
     if (isFault(error)) context.onError(error, "x402");
     request.refused = refused;
     if (refused.retryAfterSeconds !== undefined) reply.header("retry-after", String(refused.retryAfterSeconds));
-    reply.code(refused.retryable ? refused.status : 200);
+    reply.code(refused.status === 429 || refused.status >= 500 ? refused.status : 200);
     return refused;
   }
 }
