@@ -477,6 +477,54 @@ describe("a close", () => {
     });
   });
 
+  describe("whose recipient has no token account", () => {
+    async function unpayable(options: StallOptions): Promise<Purse> {
+      const stall = new Stall(market, { feePayer, payee: market.person(), ...options });
+      const purse = await Purse.open(stall);
+      await purse.buy(3n * PRICE);
+      return purse;
+    }
+
+    it("makes it, unless the seller decided otherwise", async () => {
+      const purse = await unpayable({});
+      await purse.stall.errand(await purse.closing(3n * PRICE));
+      market.watch(purse.stall.payee.publicKey, USDC);
+      expect(await market.tokens(purse.stall.payee.publicKey)).equal(300n);
+    });
+
+    it("waits for it in escrow, when the seller decided so", async () => {
+      const purse = await unpayable({ missingRecipientAccount: "wait" });
+      const { payee } = purse.stall;
+      await purse.stall.errand(await purse.closing(3n * PRICE));
+      expect((await purse.onChain())?.status).equal("sealed");
+      expect(await market.tokens(new PublicKey(purse.channelId))).equal(DEPOSIT);
+      expect(purse.stall.ofType("payout-held")[0]?.owner).equal(payee.publicKey.toBase58());
+      const watchtower = purse.stall.watchtower({ sweepMs: 0 });
+      await watchtower.tick();
+      expect((await purse.onChain())?.status).equal("sealed");
+      await market.openAccount(payee.publicKey);
+      await watchtower.tick();
+      expect(await market.tokens(payee.publicKey)).equal(300n);
+      expect(await market.tokens(purse.payer.publicKey)).equal(9_700n);
+    });
+
+    it("forfeits its share, when the seller decided so", async () => {
+      const before = await market.tokens(TREASURY);
+      const purse = await unpayable({ missingRecipientAccount: "forfeit" });
+      await purse.stall.errand(await purse.closing(3n * PRICE));
+      expect((await market.tokens(TREASURY)) - before).equal(300n);
+      expect(await market.tokens(purse.payer.publicKey)).equal(9_700n);
+    });
+
+    it("is not held up where nothing was earned", async () => {
+      const stall = new Stall(market, { feePayer, payee: market.person(), missingRecipientAccount: "wait" });
+      const purse = await Purse.open(stall);
+      await stall.errand(await purse.closing(0n));
+      expect((await purse.onChain())?.status).equal("distributed");
+      expect(await market.tokens(purse.payer.publicKey)).equal(10_000n);
+    });
+  });
+
   describe("whose payer has closed its token account", () => {
     async function emptied(options: StallOptions = {}, spent = 3n * PRICE): Promise<Purse> {
       const purse = await open(options);

@@ -4,7 +4,7 @@ import type { SignedVoucher } from "@mppsol/core";
 import { OPEN_SLOT_WINDOW } from "@mppsol/programs";
 import type { Found, OnChain } from "./channelAccount.js";
 import { defined } from "./defined.js";
-import type { MissingPayerAccount } from "./options.js";
+import type { MissingPayerAccount, MissingRecipientAccount } from "./options.js";
 import type { Payable } from "./tokenAccounts.js";
 
 export interface View {
@@ -21,6 +21,7 @@ export interface View {
 
 export interface Policy {
   readonly missingPayerAccount: MissingPayerAccount;
+  readonly missingRecipientAccount: MissingRecipientAccount;
 }
 
 export type Step =
@@ -110,10 +111,12 @@ interface Due {
 
 /** Somebody whose money would go to the treasury if the payout were made now. */
 function blocked(view: View, channel: OnChain, { final, refund }: Due, policy: Policy): string | undefined {
-  if (final > channel.payoutWatermark) {
-    for (const [owner, state] of view.earners) if (state === "no") return owner;
+  const { missingPayerAccount, missingRecipientAccount } = policy;
+  if (final > channel.payoutWatermark && missingRecipientAccount !== "forfeit") {
+    for (const [owner, state] of view.earners) {
+      if (state === "no" || (state === "missing" && missingRecipientAccount === "wait")) return owner;
+    }
   }
-  const { missingPayerAccount } = policy;
   if (refund === 0n || view.payer === "yes" || missingPayerAccount === "forfeit") return undefined;
   if (view.payer === "missing" && missingPayerAccount === "create") return undefined;
   return channel.payer.toBase58();
@@ -121,7 +124,7 @@ function blocked(view: View, channel: OnChain, { final, refund }: Due, policy: P
 
 function missing(view: View, channel: OnChain, { final, refund }: Due, policy: Policy): Owner[] {
   const owners: Owner[] = [];
-  if (final > channel.payoutWatermark) {
+  if (final > channel.payoutWatermark && policy.missingRecipientAccount === "create") {
     for (const [earner, state] of view.earners) if (state === "missing") owners.push({ earner });
   }
   if (refund > 0n && view.payer === "missing" && policy.missingPayerAccount === "create") owners.push("payer");

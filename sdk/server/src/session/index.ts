@@ -1,7 +1,7 @@
 // Sessions: metered payments from a channel.
 export { MeterError, SessionConfigError } from "./errors.js";
 export type { CloseReason, SessionEvent } from "./events.js";
-export type { CloseAdapter, MissingPayerAccount, SessionOptions } from "./options.js";
+export type { CloseAdapter, MissingPayerAccount, MissingRecipientAccount, SessionOptions } from "./options.js";
 export type { Metered, Price, Units } from "./price.js";
 export { SessionServer } from "./SessionServer.js";
 export { type SessionRoute, sessionIntent } from "./sessionIntent.js";

@@ -47,6 +47,16 @@ export interface CloseAdapter {
  */
 export type MissingPayerAccount = "wait" | "create" | "forfeit";
 
+/**
+ * What happens to what is earned by the recipient, or by one who shares, whose token account is not there.
+ *
+ * - `create`: it is made, at this server's cost. One that is there and unusable, as frozen, is waited for.
+ * - `wait`: the channel is sealed, and nothing is paid out before the account can be paid: for recipients who could otherwise
+ *   close it again and again and keep its rent.
+ * - `forfeit`: the share goes to the program's treasury, for good; also where the account is there and unusable.
+ */
+export type MissingRecipientAccount = "create" | "wait" | "forfeit";
+
 export interface SessionOptions {
   readonly store: Store;
   readonly rpc: Rpc;
@@ -106,6 +116,8 @@ export interface SessionOptions {
   readonly ttlSeconds?: number;
   /** Default `wait`. */
   readonly missingPayerAccount?: MissingPayerAccount;
+  /** Default `create`. */
+  readonly missingRecipientAccount?: MissingRecipientAccount;
   /** Seconds that clocks may be apart. Default 30. */
   readonly clockSkewSeconds?: number;
   /** Seconds in which a settlement lands, whatever the load. Default 60. */
@@ -181,6 +193,7 @@ export function complete(options: SessionOptions): Settings {
     maxPriorityFeeLamports: 2_000n,
     reserveLamports: 5_000_000n,
     missingPayerAccount: "wait",
+    missingRecipientAccount: "create",
     clockSkewSeconds: 30,
     voucherWindowSeconds: gracePeriodSeconds + settleMarginSeconds,
     recheckMs: 60_000,

@@ -67,6 +67,11 @@ export class Closings {
     return this.#read(channelId);
   }
 
+  /** Pays out a sealed channel whose seller cannot be paid, so that the buyer and the sponsor have theirs. */
+  async endWithout(channel: ChannelState): Promise<void> {
+    await this.#desks.lastCloser.payout(channel);
+  }
+
   /** A channel that takes no more payments, whose close may be on its way: no outage makes that a failure. */
   async #closing(channel: ChannelState): Promise<ChannelState> {
     return this.#read(channel.channelId).catch(() => ({ ...channel, status: "closing" }));

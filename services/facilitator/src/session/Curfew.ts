@@ -20,6 +20,8 @@ const CONCURRENCY = 4;
 const SWEEP_MS = 60_000;
 /** Milliseconds before the end of a voucher that expires; less where less is asked of vouchers. */
 const EXPIRY_MS = 5 * 60_000;
+/** Milliseconds beyond its deadline for which a session waits for its seller's token account. */
+const HELD_MS = 24 * 60 * 60_000;
 /** Longer than an open can take: what has no channel by then never gets one. */
 const ABANDONED_MS = 15 * 60_000;
 
@@ -124,16 +126,22 @@ export class Curfew {
 
   /** The watchtower says when rent is back. Where nobody heard it, or an open ended half way, this finds out. */
   async #sweep(): Promise<void> {
-    const { store, now } = this.#parts;
+    const { now } = this.#parts;
     for (let after = ""; !this.#stopping; ) {
       const page = await this.#fronting.out(after, now() - ABANDONED_MS, PAGE);
       const last = page.at(-1);
       if (last === undefined) return;
-      for (const { channelId } of page) {
-        const channel = await store.channels.get(channelId);
-        if (channel === undefined || channel.reclaimed === true) await this.#fronting.over(channelId);
-      }
+      for (const fronted of page) await this.#review(fronted);
       after = last.channelId;
+    }
+  }
+
+  async #review({ channelId, closesAt }: Fronted): Promise<void> {
+    const { store, now, onError } = this.#parts;
+    const channel = await store.channels.get(channelId);
+    if (channel === undefined || channel.reclaimed === true) await this.#fronting.over(channelId);
+    else if (channel.status === "closed" && now() >= closesAt + HELD_MS) {
+      await this.#closings.endWithout(channel).catch((error: unknown) => onError(error, `paying out ${channelId}`));
     }
   }
 }

@@ -48,6 +48,8 @@ interface Desk {
 export class Desks {
   readonly feePayers: FeePayers;
   readonly closer: Closer;
+  /** Pays out what has waited long enough for a seller's account: the share goes to the program's treasury. */
+  readonly lastCloser: Closer;
   /** For what is the same at all desks: the service's own transactions. */
   readonly settings: SessionServerSettings;
   readonly recent: RecentBlockhash;
@@ -76,6 +78,8 @@ export class Desks {
     );
     const first = this.feePayers.book(signerAddress(config.feePayers[0]));
     this.closer = new Closer(this.settings, new Debits(this.settings), first);
+    const last = completeSessionOptions({ ...this.ownOptions(), missingRecipientAccount: "forfeit" });
+    this.lastCloser = new Closer(last, new Debits(last), first);
     this.recent = new RecentBlockhash(this.settings);
   }
 
@@ -137,6 +141,8 @@ export class Desks {
       minimumDeposit: minimumDeposit ?? config.minDeposit,
       ttlSeconds: config.maxSessionSeconds,
       distributionSplits: distributionSplits ?? [],
+      // Made at the sponsor's cost, it would be closed again by a seller who sells to itself, for the rent.
+      missingRecipientAccount: "wait",
       landing: this.#landing,
       verifier: this.#verifier,
       now,
