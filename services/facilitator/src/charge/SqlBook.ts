@@ -19,17 +19,20 @@ const HOLD_MS = 120_000;
 /** A claim sees neither its own row nor that of somebody who committed meanwhile: then it is tried again. */
 const CLAIM_TRIES = 5;
 
+/** By the database's clock, so that those of processes may differ. Unix milliseconds. */
+const CLOCK = "(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
+
 const TAKE: Statement = {
   name: "facilitator_take_turn",
   text: `
-INSERT INTO facilitator_turns AS t (name, owner, until) VALUES ($1::text, $2::text, $3::bigint)
-ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE t.until <= $4::bigint
+INSERT INTO facilitator_turns AS t (name, owner, until) VALUES ($1::text, $2::text, ${CLOCK} + ${LEASE_MS})
+ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, until = excluded.until WHERE t.until <= ${CLOCK}
 RETURNING 'taken'`,
 };
 
 const RENEW: Statement = {
   name: "facilitator_renew_turn",
-  text: "UPDATE facilitator_turns SET until = $3::bigint WHERE name = $1::text AND owner = $2::text",
+  text: `UPDATE facilitator_turns SET until = ${CLOCK} + ${LEASE_MS} WHERE name = $1::text AND owner = $2::text`,
 };
 
 const LEAVE: Statement = {
@@ -61,10 +64,15 @@ const RELEASE_RENT: Statement = {
   text: "DELETE FROM facilitator_rents WHERE account = $1::text AND holder = $2::text",
 };
 
-const SWEEPS: readonly Statement[] = [
-  { name: "facilitator_sweep_turns", text: "DELETE FROM facilitator_turns WHERE until <= $1::bigint" },
-  { name: "facilitator_sweep_rents", text: "DELETE FROM facilitator_rents WHERE until <= $1::bigint" },
-];
+const SWEEP_TURNS: Statement = {
+  name: "facilitator_sweep_turns",
+  text: `DELETE FROM facilitator_turns WHERE until <= ${CLOCK}`,
+};
+
+const SWEEP_RENTS: Statement = {
+  name: "facilitator_sweep_rents",
+  text: "DELETE FROM facilitator_rents WHERE until <= $1::bigint",
+};
 
 export class SqlBook implements SponsorBook {
   readonly #tables: Pick<Tables, "database" | "spend" | "unspend">;
@@ -102,13 +110,12 @@ export class SqlBook implements SponsorBook {
   async #lease(name: string, deadline: number): Promise<(() => Promise<unknown>) | undefined> {
     const { database } = this.#tables;
     const owner = randomUUID();
-    const until = () => String(this.#now() + LEASE_MS);
-    while ((await database.query(TAKE, [name, owner, until(), String(this.#now())])).length === 0) {
+    while ((await database.query(TAKE, [name, owner])).length === 0) {
       if (performance.now() >= deadline) return undefined;
       await sleep(POLL_MS);
     }
     const beat = setInterval(() => {
-      database.query(RENEW, [name, owner, until()]).catch(this.#onError);
+      database.query(RENEW, [name, owner]).catch(this.#onError);
     }, LEASE_MS / 3);
     beat.unref();
     return () => {
@@ -152,7 +159,8 @@ export class SqlBook implements SponsorBook {
 
   /** Deletes what has run out. Throws {StoreError}. */
   async sweep(): Promise<void> {
-    for (const statement of SWEEPS) await this.#tables.database.query(statement, [String(this.#now())]);
+    await this.#tables.database.query(SWEEP_TURNS, []);
+    await this.#tables.database.query(SWEEP_RENTS, [String(this.#now())]);
   }
 
   /** Resolves when everything that was given back is written down. */

@@ -44,6 +44,14 @@ export function chargeContract(store: () => Store): void {
       expect(await by({})).to.equal("claimed");
     });
 
+    it("stand in each other's way by challenge before anybody has signed", async () => {
+      const first = newCharge();
+      await store().charges.claim(first, NOW);
+      const result = await store().charges.claim(newCharge({ challengeId: first.challengeId }), NOW);
+      expect(result).to.deep.include({ claimed: false, by: "challenge" });
+      expect(result.charge.key).to.equal(first.key);
+    });
+
     it("that are rejected or expired free their challenge, not their key or signature", async () => {
       for (const state of ["rejected", "expired"] as const) {
         const first = newCharge({ signature: id() });

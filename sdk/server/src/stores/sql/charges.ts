@@ -79,7 +79,9 @@ export class SqlCharges implements ChargeStore {
       // It can have been rejected in between: then the way is free now.
       if (row === undefined) continue;
       const other = rows.charge(row);
-      const by = other.key === key ? "key" : other.signature === signature ? "signature" : "challenge";
+      // Two without a signature have none in common.
+      const isSigned = signature !== undefined && other.signature === signature;
+      const by = other.key === key ? "key" : isSigned ? "signature" : "challenge";
       return { claimed: false, by, charge: other };
     }
     throw new StoreError("what stands in the way of the charge keeps changing");
