@@ -11,6 +11,7 @@ import {
 import { Keypair, SystemProgram, type VersionedTransaction } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Account } from "../../../sdk/server/src/chain/index.ts";
+import type { Paid } from "../../../sdk/server/src/charge/index.ts";
 import { Turns } from "../../../sdk/server/src/charge/Turns.ts";
 import { ata, paidBy, pull, Shop, type ShopOptions, signed, Town, USDC } from "./shop.ts";
 
@@ -89,11 +90,85 @@ describe("charge, what a sponsor can be made to pay", () => {
       expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
     });
 
+    it("is paid once for two payments that come together, and both are granted", async () => {
+      const other = town.person({ lamports: 0n, usdc: 1_000_000n });
+      const credentials = [await paidBy(shop, payer), await paidBy(shop, other)];
+      const before = await town.lamports(sponsor.publicKey);
+      const answers = await Promise.all(credentials.map((credential) => shop.refusal(credential)));
+      expect(answers).to.deep.equal(["grant", "grant"]);
+      const rent = await town.rpc.rentExemption(165);
+      expect(before - (await town.lamports(sponsor.publicKey))).to.equal(2n * 10_200n + rent);
+    });
+
+    it("is not paid again, there or not, for an account that was closed between a trial and the landing", async () => {
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
+      const credentials = [await paidBy(shop, payer), await paidBy(shop, payer)];
+      let isOpen = true;
+      town.rpc.fault("send", async (ask) => {
+        if (isOpen) await close();
+        isOpen = false;
+        return ask();
+      });
+      expect(await shop.refusal(credentials[0]!)).to.equal("grant");
+      expect(await town.tokens(owner.publicKey), "the account is there").to.equal(1_000n);
+      const before = await town.lamports(sponsor.publicKey);
+      expect(await shop.refusal(credentials[1]!)).to.equal("sponsorship-denied");
+      expect((await shop.challenge()).request.feePayer).to.equal(false);
+      expect(await town.lamports(sponsor.publicKey)).to.equal(before);
+    });
+
     it("is not held against an owner whose payment never landed", async () => {
       const poor = town.person({ usdc: 10n });
       expect(await shop.refusal(await paidBy(shop, poor))).to.equal("simulation-failed");
       expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
     });
+  });
+
+  it("what a payment has cost is told once it has landed, to the lamport", async () => {
+    const paid: Paid[] = [];
+    const owner = town.person();
+    const shop = new Shop(town, {
+      sponsor: { signer: sponsor, onPaid: (one) => paid.push(one) },
+      currency: USDC.toBase58(),
+      splits: [{ recipient: owner.publicKey.toBase58(), amount: 1_000n, ataCreationRequired: true }],
+    });
+    await town.openAccount(shop.recipient);
+    const rent = await town.rpc.rentExemption(165);
+    for (const expected of [rent, 0n]) {
+      const before = await town.lamports(sponsor.publicKey);
+      const credential = await paidBy(shop, payer);
+      expect(await shop.refusal(credential)).to.equal("grant");
+      expect(paid.splice(0).map((one) => ({ fee: one.fee, rent: one.rent }))).to.deep.equal([
+        { fee: 10_200n, rent: expected },
+      ]);
+      expect(before - (await town.lamports(sponsor.publicKey))).to.equal(10_200n + expected);
+    }
+  });
+
+  it("what was counted for a signature is taken back when none is given", async () => {
+    let counted = 0;
+    let isAway = true;
+    const signer = {
+      publicKey: sponsor.publicKey.toBase58(),
+      async signTransaction(transaction: VersionedTransaction) {
+        if (isAway) throw new Error("the service is away");
+        transaction.sign([sponsor]);
+        return transaction;
+      },
+    };
+    const authorize = () => {
+      counted++;
+      return () => {
+        counted--;
+      };
+    };
+    const shop = new Shop(town, { sponsor: { signer, authorize } });
+    const credential = await paidBy(shop, payer);
+    expect(await shop.refusal(credential)).to.equal("unavailable");
+    expect(counted).to.equal(0);
+    isAway = false;
+    expect(await shop.refusal(credential)).to.equal("grant");
+    expect(counted).to.equal(1);
   });
 
   it("one balance, shown in many payments at once, costs the sponsor the fee of one", async () => {

@@ -122,7 +122,7 @@ class Engine implements RunningChargeEngine {
     return this.#lanes.addresses;
   }
 
-  prepare(quote: Quote): Promise<Preparation> {
+  async prepare(quote: Quote): Promise<Preparation> {
     this.#checkTerms(quote);
     return orUnavailable(async () => {
       const asset = await assetOf(this.#desk, quote.currency);
