@@ -78,7 +78,7 @@ export async function buildApp(context: Context, parts: AppParts): Promise<App> 
   registerProblems(app, app.rateLimit(), (error, request) => {
     request.log.error({ err: error }, "fault");
   });
-  registerIdempotency(app, context, 2 * config.settleBudgetMs + 30_000);
+  registerIdempotency(app, context, { longestMs: 2 * config.settleBudgetMs + 30_000 });
   await registerOpenApi(app, VERSION, config.publicUrl);
 
   opsRoutes(app, { ...parts, tables: context.tables, now: context.now, onError: context.onError });

@@ -100,6 +100,17 @@ for (const kind of ["pglite", "postgres"] as const) {
       expect((await claim(other, where, "d", NOW + LEASE)).kind).to.equal("claimed");
     });
 
+    it("holds a claim for longer while its request works, until it is answered or taken over", async () => {
+      const where = scope();
+      const mine = await claimed(where);
+      expect(await tables.renewKey(where, "key", mine, NOW + LEASE - 1, LEASE)).to.equal(true);
+      expect((await claim(other, where, "d", NOW + LEASE)).kind).to.equal("in-flight");
+      const next = await claimed(where, NOW + 2 * LEASE);
+      expect(await tables.renewKey(where, "key", mine, NOW + 2 * LEASE, LEASE)).to.equal(false);
+      await tables.keepAnswer(where, "key", next, ANSWER, NOW + 2 * LEASE);
+      expect(await tables.renewKey(where, "key", next, NOW + 2 * LEASE, LEASE)).to.equal(false);
+    });
+
     it("does not let a request whose claim was taken over keep its answer or release the key", async () => {
       const where = scope();
       const slow = await claimed(where);

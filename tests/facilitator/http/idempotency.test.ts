@@ -8,6 +8,10 @@ import { registerIdempotency } from "../../../services/facilitator/src/http/idem
 import { type Bare, bare } from "./bare.js";
 
 const LEASE_MS = 60_000;
+/** So short that it is renewed while a test watches. */
+const SHORT_MS = 30;
+
+type Memory = Pick<Tables, "claimKey" | "renewKey" | "keepAnswer" | "releaseKey">;
 
 describe("Idempotency-Key", () => {
   let database: Pglite;
@@ -27,15 +31,17 @@ describe("Idempotency-Key", () => {
   after(() => database.close());
 
   /** The tables, but for one method. */
-  const failing = (methods: Partial<Tables>): Pick<Tables, "claimKey" | "keepAnswer" | "releaseKey"> => ({
+  const failing = (methods: Partial<Tables>): Memory => ({
     claimKey: (...asked) => tables.claimKey(...asked),
+    renewKey: (...asked) => tables.renewKey(...asked),
     keepAnswer: (...asked) => tables.keepAnswer(...asked),
     releaseKey: (...asked) => tables.releaseKey(...asked),
     ...methods,
   });
-  const make = (memory: Pick<Tables, "claimKey" | "keepAnswer" | "releaseKey"> = tables) => {
+  const make = (memory: Memory = tables, leaseMs = LEASE_MS) => {
     const made = bare((app) => {
-      registerIdempotency(app, { tables: memory, now: () => now, onError: (error) => errors.push(error) }, LEASE_MS);
+      const context = { tables: memory, now: () => now, onError: (error: unknown) => errors.push(error) };
+      registerIdempotency(app, context, { longestMs: 10 * LEASE_MS, leaseMs });
     });
     made.act = async (body) => {
       calls++;
@@ -211,6 +217,33 @@ describe("Idempotency-Key", () => {
     now += 1;
     expect((await send()).statusCode).to.equal(200);
     expect((await send()).headers["idempotent-replayed"]).to.equal("true");
+  });
+
+  it("stays with a request that works for longer than a lease, up to the longest", async () => {
+    let renewals = 0;
+    const counting = failing({
+      renewKey: async (...asked) => {
+        renewals++;
+        return tables.renewKey(...asked);
+      },
+    });
+    const slow = make(counting, SHORT_MS);
+    let finish = () => {};
+    slow.act = () => new Promise((resolve) => (finish = () => resolve({ body: { done: true } })));
+    const first = send(undefined, undefined, undefined, slow);
+    await until(async () => renewals > 0);
+    now += SHORT_MS;
+    const before = renewals;
+    await until(async () => renewals > before + 1);
+    // Without the renewals the lease would be over now.
+    expect((await send(undefined, undefined, undefined, slow)).statusCode).to.equal(409);
+    now += 10 * LEASE_MS;
+    const last = renewals;
+    await new Promise((resolve) => setTimeout(resolve, 3 * SHORT_MS));
+    expect(renewals - last, "renewals of a request that hangs").to.be.at.most(1);
+    finish();
+    await first;
+    await slow.app.close();
   });
 
   it("is 1 to 255 printable ASCII characters, and one", async () => {

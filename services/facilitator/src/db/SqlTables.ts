@@ -33,6 +33,14 @@ SELECT 'there', k.digest, k.lease_until::text, k.status::text, k.headers, k.body
 FROM facilitator_keys k WHERE k.scope = $1::text AND k.key = $2::text AND NOT EXISTS (SELECT FROM claimed)`,
 };
 
+const RENEW: Statement = {
+  name: "facilitator_renew_key",
+  text: `
+UPDATE facilitator_keys SET lease_until = $4::bigint
+WHERE scope = $1::text AND key = $2::text AND claim = $3::text AND status IS NULL
+RETURNING 'renewed'`,
+};
+
 const KEEP: Statement = {
   name: "facilitator_keep_answer",
   text: `
@@ -105,6 +113,11 @@ export class SqlTables implements Tables {
       if (row !== undefined) return claimOf(row, digest, claim);
     }
     throw new StoreError("an idempotency key changes hands all the time");
+  }
+
+  async renewKey(scope: string, key: string, claim: string, now: number, leaseMs: number): Promise<boolean> {
+    const rows = await this.#query(RENEW, [scope, key, claim, String(now + leaseMs)]);
+    return rows.length > 0;
   }
 
   async keepAnswer(scope: string, key: string, claim: string, answer: KeptAnswer, now: number): Promise<void> {

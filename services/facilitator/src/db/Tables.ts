@@ -27,6 +27,8 @@ export interface Tables {
    * @param leaseMs after which a claim without an answer is free again: its holder is taken to have crashed.
    */
   claimKey(scope: string, key: string, digest: string, now: number, leaseMs: number): Promise<KeyClaim>;
+  /** Holds a claim for `leaseMs` more. False when it was taken over or is answered. */
+  renewKey(scope: string, key: string, claim: string, now: number, leaseMs: number): Promise<boolean>;
   /** Keeps the answer for 24 hours; not when the claim was taken over. */
   keepAnswer(scope: string, key: string, claim: string, answer: KeptAnswer, now: number): Promise<void>;
   /** Lets a key without an answer go; not when the claim was taken over. */

@@ -26,9 +26,11 @@ interface Idempotency {
   readonly digest: string;
   /** Once this request works under the key. */
   claim: string | undefined;
+  /** Ends the renewals of the claim. */
+  letGo: () => void;
 }
 
-type KeyTables = Pick<Tables, "claimKey" | "keepAnswer" | "releaseKey">;
+type KeyTables = Pick<Tables, "claimKey" | "renewKey" | "keepAnswer" | "releaseKey">;
 
 /** Headers that are given again with the answer; all others belong to the one request. */
 const KEPT_HEADERS = ["content-type", "location"];
@@ -36,12 +38,29 @@ const KEPT_HEADERS = ["content-type", "location"];
 /** Seconds after which a request of the same key is worth another try. */
 const RETRY_AFTER_SECONDS = 2;
 
-/** @param leaseMs for which one request may work: more than the slowest takes. */
+export interface Leases {
+  /** For which a request may work: after that its key is free, whether it is done or not. */
+  readonly longestMs: number;
+  /** For which the key of a process that died stays taken. Default 10,000. */
+  readonly leaseMs?: number;
+}
+
 export function registerIdempotency(
   app: App,
   { tables, now, onError }: Pick<Context, "now" | "onError"> & { readonly tables: KeyTables },
-  leaseMs: number,
+  { longestMs, leaseMs = 10_000 }: Leases,
 ): void {
+  /** Keeps a claim while its request works; what this returns ends that. */
+  const hold = (scope: string, key: string, claim: string): (() => void) => {
+    const until = now() + longestMs;
+    const renewal = setInterval(() => {
+      if (now() >= until) return clearInterval(renewal);
+      tables.renewKey(scope, key, claim, now(), leaseMs).catch((error: unknown) => onError(error, "holding a key"));
+    }, leaseMs / 3);
+    renewal.unref();
+    return () => clearInterval(renewal);
+  };
+
   app.decorateRequest("idempotency", undefined);
 
   // Before the schema has changed the body.
@@ -58,6 +77,7 @@ export function registerIdempotency(
     switch (claimed.kind) {
       case "claimed":
         idempotency.claim = claimed.claim;
+        idempotency.letGo = hold(scope, key, claimed.claim);
         return;
       case "in-flight":
         throw new FacilitatorError("idempotency_key_in_flight", undefined, { retryAfterSeconds: RETRY_AFTER_SECONDS });
@@ -74,6 +94,7 @@ export function registerIdempotency(
     const claim = idempotency?.claim;
     if (idempotency === undefined || claim === undefined) return;
     idempotency.claim = undefined;
+    idempotency.letGo();
     const { scope, key } = idempotency;
     try {
       const answer = isFinal(request, reply) ? answerOf(reply, payload) : undefined;
@@ -96,7 +117,7 @@ function readKey(request: FastifyRequest): Idempotency | undefined {
   const digest = createHash("sha256")
     .update(JSON.stringify([method, url, request.body ?? null]))
     .digest("hex");
-  return { scope: `${method} ${request.routeOptions.url}`, key, digest, claim: undefined };
+  return { scope: `${method} ${request.routeOptions.url}`, key, digest, claim: undefined, letGo: () => {} };
 }
 
 /** Whether the same request would get this answer for ever. */
