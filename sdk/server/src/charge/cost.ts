@@ -4,7 +4,12 @@ import type { Action } from "./actions.js";
 /** Of each signature. */
 const LAMPORTS_PER_SIGNATURE = 5_000n;
 
-/** Compute units that an instruction gets when the transaction does not say. */
+/**
+ * Most compute units that an instruction gets when the transaction does not say. The runtime counts as many for each
+ * instruction of a deployed program, 3,000 for one of a built-in program (SIMD-0170), and before that 200,000 for each but
+ * those of the compute budget: whatever is in force, and whichever built-in programs are deployed ones some day, it is no
+ * more than this for every instruction.
+ */
 const DEFAULT_UNITS = 200_000n;
 
 /** Most compute units of a transaction. */
@@ -40,7 +45,7 @@ export function totalOf({ signatures, priority, rent }: Cost): bigint {
   return signatures + priority + rent;
 }
 
-/** Price times limit, rounded up; a missing limit is what the runtime allows at most. */
+/** Price times limit, rounded up; a missing limit is the most that the runtime could count for these instructions. */
 function priorityFee(actions: readonly Action[]): bigint {
   const value = (kind: Action["kind"]) => {
     const found = actions.find((action) => action.kind === kind);
