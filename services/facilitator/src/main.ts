@@ -2,6 +2,13 @@
 // The executable.
 import "@mppsol/localnet/quiet";
 import { run } from "./cli/run.js";
+import { describeError } from "./ops/logging.js";
+
+// What nobody has caught: what holds then is in the database, and whoever starts it again goes on from there.
+process.on("uncaughtException", (error) => {
+  process.stderr.write(`${JSON.stringify({ during: "nobody's watch", err: describeError(error) })}\n`);
+  process.exit(1);
+});
 
 const outcome = await run(process.argv.slice(2), process.env, {
   out: (text) => process.stdout.write(text),
@@ -19,7 +26,7 @@ else {
     served.close().then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`mppsol-facilitator: ${error instanceof Error ? error.message : String(error)}\n`);
+        process.stderr.write(`${JSON.stringify({ during: "going down", err: describeError(error) })}\n`);
         process.exit(1);
       },
     );

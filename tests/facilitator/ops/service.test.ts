@@ -1,5 +1,5 @@
 // The service as its operator and its clients meet it: limits, headers, metrics, documents, and its end.
-import { createServer, type Server } from "node:net";
+import { connect, createServer, type Server } from "node:net";
 import type { ChargeEngine } from "@mppsol/facilitator";
 import { expect } from "chai";
 import { type Running, startChain, startFacilitator } from "../support.js";
@@ -226,6 +226,29 @@ describe("the service", () => {
       (error: { code?: string }) => error.code,
     );
     expect(late, "the database is closed").to.be.oneOf(["store", "store-closed"]);
+  });
+
+  it("tells a client that sends too slowly, and is rid of it", async function () {
+    this.timeout(120_000);
+    const app = await start();
+    expect([app.server.headersTimeout, app.server.requestTimeout]).to.deep.equal([10_000, 15_000]);
+    Object.assign(app.server, { headersTimeout: 100, requestTimeout: 200 });
+    const { port } = new URL(await running!.facilitator.listen());
+    for (const part of [
+      "GET /livez HTTP/1.1\r\nhost: a\r\n",
+      "POST /mpp/settle HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{",
+    ]) {
+      const answer = await new Promise<string>((resolve) => {
+        let text = "";
+        const socket = connect(Number(port), "127.0.0.1", () => socket.write(part));
+        socket.on("data", (data) => {
+          text += data.toString();
+        });
+        socket.on("close", () => resolve(text));
+      });
+      expect(answer).to.match(/^HTTP\/1.1 408 Request Timeout\r\n/);
+      expect(answer).to.include('"code":"request_timeout"');
+    }
   });
 
   it("does not wait for ever for what is under way", async () => {

@@ -1,11 +1,13 @@
 // `mppsol-facilitator`: starts the service and says where it is.
 
+import { type AddressInfo, createServer } from "node:net";
 import { Signer } from "@mppsol/core";
 import { signerAddress } from "@mppsol/server/parts";
 import { Keypair, type PublicKey } from "@solana/web3.js";
 import { generatedKey } from "../config/keys.js";
 import { type ReadConfig, readConfig } from "../config/readConfig.js";
 import type { Environment } from "../config/variables.js";
+import type { Config } from "../config.js";
 import { forget, fund, startChain } from "../embedded/chain.js";
 import { curlOf, demoCharge } from "../embedded/demo.js";
 import { createFacilitator } from "../service.js";
@@ -26,7 +28,8 @@ export async function serve(environment: Environment, print: Print): Promise<Ser
   return read.embedded ? serveEmbedded(read, print) : serveConfigured(read, print);
 }
 
-async function serveConfigured({ config, generated, dataDir }: ReadConfig, print: Print): Promise<Served> {
+async function serveConfigured({ config: asked, generated, dataDir }: ReadConfig, print: Print): Promise<Served> {
+  const config = await withPort(asked);
   const facilitator = await createFacilitator(config);
   const url = await facilitator.listen();
   if (generated.length > 0) print(`made for development, in ${dataDir}/keys: ${generated.join(", ")}`);
@@ -35,10 +38,10 @@ async function serveConfigured({ config, generated, dataDir }: ReadConfig, print
   return { url, close: () => facilitator.close() };
 }
 
-async function serveEmbedded({ config, dataDir }: ReadConfig, print: Print): Promise<Served> {
-  const net = await startChain();
+async function serveEmbedded({ config, dataDir, artifactsDir }: ReadConfig, print: Print): Promise<Served> {
+  const net = await startChain(artifactsDir);
   try {
-    const embedded = { ...config, rpcUrls: [net.url] as const };
+    const embedded = await withPort({ ...config, rpcUrls: [net.url] });
     fund(net, embedded);
     const buyer = generatedKey(dataDir, "demo-buyer");
     const seller = demoSeller();
@@ -76,7 +79,20 @@ async function serveEmbedded({ config, dataDir }: ReadConfig, print: Print): Pro
   }
 }
 
-function describeKeys({ feePayers, settlementKey, operatorKey }: ReadConfig["config"], print: Print): void {
+/** A port in the place of 0: clients are told where they are before anybody listens. */
+async function withPort(config: Config): Promise<Config> {
+  if (config.port !== 0) return config;
+  const server = createServer();
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(0, config.host, resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return { ...config, port, publicUrl: config.publicUrl.replace(/:0$/, `:${port}`) };
+}
+
+function describeKeys({ feePayers, settlementKey, operatorKey }: Config, print: Print): void {
   for (const signer of feePayers) print(`  fee payer    ${signerAddress(signer)}`);
   print(`  settlement   ${signerAddress(settlementKey)}`);
   print(`  operator     ${Signer.address(operatorKey)}`);

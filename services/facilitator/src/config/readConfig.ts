@@ -37,6 +37,8 @@ export interface ReadConfig {
   /** The chain is to be one in this process, at `rpcUrls` once it runs. */
   readonly embedded: boolean;
   readonly dataDir: string;
+  /** Where the programs of a chain in this process are. */
+  readonly artifactsDir: string | undefined;
 }
 
 const USDC: Readonly<Record<Network.Network, string>> = {
@@ -65,6 +67,7 @@ const SCHEMA = z.object({
     .optional(),
   DATABASE_CONNECTIONS: whole(2, 1_000).default(10),
   MPPSOL_DATA_DIR: z.string().default(() => join(homedir(), ".mppsol", "facilitator")),
+  MPPSOL_ARTIFACTS: z.string().optional(),
   ALLOW_PGLITE_ON_MAINNET: flag.default(false),
   FEE_PAYER_KEYS: z.string().optional(),
   FEE_PAYER_KEY_FILES: list.optional(),
@@ -137,7 +140,8 @@ export function readConfig(environment: Environment, given: GivenSigners = {}): 
   const config: Config = { ...plain(values, network, embedded), ...signers, secret };
   problems.push(...problemsOf(config), ...developmentKeys(config, values.MPPSOL_DATA_DIR));
   if (problems.length > 0) throw new ConfigurationError(problems);
-  return { config, generated: keys.generated, embedded, dataDir: values.MPPSOL_DATA_DIR };
+  const { MPPSOL_DATA_DIR: dataDir, MPPSOL_ARTIFACTS: artifactsDir } = values;
+  return { config, generated: keys.generated, embedded, dataDir, artifactsDir };
 }
 
 /** Keys that were made for development stay there: nobody has ever taken care of them. */

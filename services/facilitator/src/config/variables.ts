@@ -37,6 +37,11 @@ export const VARIABLES: readonly Variable[] = [
   ),
   variable("DATABASE_CONNECTIONS", "connections to Postgres at most", "`10`"),
   variable("MPPSOL_DATA_DIR", "folder of PGlite and of generated keys", "`~/.mppsol/facilitator`"),
+  variable(
+    "MPPSOL_ARTIFACTS",
+    "folder of `mppsol_session.so`, for the chain in this process",
+    "`artifacts` of this package or repository",
+  ),
   variable("ALLOW_PGLITE_ON_MAINNET", "`1`: PGlite on mainnet-beta, so one instance on one disk", "refused"),
   secret("FEE_PAYER_KEYS", "keys that pay fees and front rent, comma separated: base58 of 64 bytes, or JSON arrays"),
   variable(

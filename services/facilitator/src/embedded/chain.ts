@@ -13,18 +13,16 @@ const SLOT_MS = 800;
 const FEE_PAYER_LAMPORTS = 10_000_000_000n;
 const SETTLEMENT_LAMPORTS = 1_000_000_000n;
 
-/** Where the program of sessions is: named, beside this package, or in the repository that it is built in. */
+/** Where the program of sessions is: beside this package, or in the repository that it is built in. */
 const FOLDERS = [
-  process.env.MPPSOL_ARTIFACTS,
   fileURLToPath(new URL("../../artifacts", import.meta.url)),
   fileURLToPath(new URL("../../../../artifacts", import.meta.url)),
 ];
 
 /** @throws {ConfigurationError} when the program of sessions is not there. */
-export async function startChain(): Promise<Localnet> {
-  const file = FOLDERS.flatMap((folder) => (folder === undefined ? [] : [`${folder}/mppsol_session.so`])).find((path) =>
-    existsSync(path),
-  );
+export async function startChain(artifactsDir: string | undefined): Promise<Localnet> {
+  const folders = artifactsDir === undefined ? FOLDERS : [artifactsDir];
+  const file = folders.map((folder) => `${folder}/mppsol_session.so`).find((path) => existsSync(path));
   if (file === undefined) {
     const problem = "must name the folder of mppsol_session.so for a chain in this process; or name nodes by RPC_URLS";
     throw new ConfigurationError([{ variable: "MPPSOL_ARTIFACTS", problem }]);
