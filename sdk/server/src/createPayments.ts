@@ -5,6 +5,7 @@ import { checkCluster, createMints, type Rpc } from "./chain/index.js";
 import { chargeIntent, createReconciler, type Settlement, selfSettlement } from "./charge/index.js";
 import { createDiscovery, type Discoverable, type DiscoveryOptions } from "./discovery/createDiscovery.js";
 import { ConfigError } from "./errors.js";
+import { type Facilitator, isFacilitator } from "./facilitator/index.js";
 import { Gate } from "./http/gate.js";
 import { createGuard, type Guard, type PricedRequest } from "./http/guard.js";
 import { InFlight } from "./http/in-flight.js";
@@ -15,7 +16,15 @@ import { paymentPage } from "./page/paymentPage.js";
 import { Payees } from "./payees.js";
 import { type Asset, assetOf, baseUnits, type Currency, type Price } from "./price.js";
 import { Readiness, whenReady } from "./readiness.js";
-import { createWatchtower, type SessionOptions, SessionServer, sessionIntent, type Units } from "./session/index.js";
+import {
+  createWatchtower,
+  type SessionEvent,
+  type SessionOptions,
+  SessionServer,
+  sessionIntent,
+  type Units,
+} from "./session/index.js";
+import type { Sessions } from "./session/Visits.js";
 import { createSweeper } from "./sweeper.js";
 import type { X402Side } from "./x402/offer.js";
 
@@ -123,7 +132,8 @@ class Till implements Payments {
     },
   };
   #settlement: Settlement | undefined;
-  #sessions: SessionServer | undefined;
+  #sessions: Sessions | undefined;
+  #sweeps = false;
 
   constructor(settings: Settings, observer: Observer) {
     this.#settings = settings;
@@ -274,10 +284,9 @@ class Till implements Payments {
   /** Who settles charges: made when the first one is sold. */
   #settle(): Settlement {
     if (this.#settlement !== undefined) return this.#settlement;
-    const { store, retentionMs, now, background, settlement } = this.#settings;
+    const { background, settlement } = this.#settings;
     this.#settlement = settlement ?? this.#selfSettlement();
-    const { deliveries } = store;
-    if (background) this.#readiness.run(createSweeper({ deliveries, retentionMs, now, onError: this.#report }));
+    if (background) this.#sweep();
     return this.#settlement;
   }
 
@@ -295,15 +304,49 @@ class Till implements Payments {
   }
 
   /** What sells sessions: made when the first one is sold. */
-  #serveSessions(): SessionServer {
-    if (this.#sessions !== undefined) return this.#sessions;
+  #serveSessions(): Sessions {
+    const { settlement } = this.#settings;
+    this.#sessions ??= isFacilitator(settlement) ? this.#managedSessions(settlement) : this.#ownSessions();
+    return this.#sessions;
+  }
+
+  /** The facilitator does the chain's part. */
+  #managedSessions(facilitator: Facilitator): Sessions {
+    const { store, network, recipient: seller, asset, operator, now, background } = this.#settings;
+    if (asset.currency === "sol") throw new ConfigError("currency", "sessions take tokens only; wrapped SOL is one");
+    if (operator !== undefined) throw new ConfigError("operator", "the facilitator has one of its own");
+    const onEvent = this.#onChannelEvent;
+    const sessions = facilitator.sessions({ store, network, seller, mint: asset.currency, now, onEvent });
+    if (background) {
+      this.#readiness.run(sessions.forwarder);
+      this.#sweep();
+    }
+    return sessions;
+  }
+
+  #ownSessions(): Sessions {
     const options = this.#sessionOptions();
-    const server = new SessionServer(options);
     const { background, sessions, retentionMs } = this.#settings;
     if (background) this.#readiness.run(createWatchtower({ ...options, ...sessions?.watchtower, retentionMs }));
-    this.#sessions = server;
-    return server;
+    return new SessionServer(options);
   }
+
+  /** Old responses are forgotten. */
+  #sweep(): void {
+    const { store, retentionMs, now } = this.#settings;
+    if (this.#sweeps) return;
+    this.#sweeps = true;
+    this.#readiness.run(createSweeper({ deliveries: store.deliveries, retentionMs, now, onError: this.#report }));
+  }
+
+  readonly #onChannelEvent = (event: SessionEvent): void => {
+    if (event.type === "error") this.#report(event.error);
+    try {
+      this.#settings.onChannelEvent(event);
+    } catch (error) {
+      this.#report(error);
+    }
+  };
 
   #sessionOptions(): SessionOptions {
     const { store, network, recipient, closer, feePayer, operator, asset, mints, now } = this.#settings;
@@ -322,14 +365,7 @@ class Till implements Payments {
       feePayer: payer,
       sponsor: feePayer !== undefined,
       now,
-      onEvent: (event) => {
-        if (event.type === "error") this.#report(event.error);
-        try {
-          this.#settings.onChannelEvent(event);
-        } catch (error) {
-          this.#report(error);
-        }
-      },
+      onEvent: this.#onChannelEvent,
       ...defined({ allowedMints: mints, operator }),
       ...sessions,
     };

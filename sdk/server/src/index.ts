@@ -41,6 +41,8 @@ export {
   type Facilitator,
   type FacilitatorOptions,
   facilitator,
+  type ManagedSettings,
+  type SellerOptions,
   SettlementClient,
   SettlementError,
   type Tendered,

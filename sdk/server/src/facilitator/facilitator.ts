@@ -6,6 +6,8 @@ import type { Settled, Settlement } from "../charge/Settlement.js";
 import { ConfigError } from "../errors.js";
 import { ChargeDesk, type Tendered } from "./ChargeDesk.js";
 import type { Fetch } from "./exchange.js";
+import { ManagedSessions } from "./ManagedSessions.js";
+import { complete, type ManagedSettings, type SellerOptions } from "./managed.js";
 import { OnChain } from "./onChain.js";
 import { SettlementClient } from "./SettlementClient.js";
 
@@ -27,6 +29,8 @@ export interface FacilitatorOptions {
   readonly cacheMs?: number;
   /** Refuses payments without the challenge's `externalId` as a memo. Default false. */
   readonly requireMemo?: boolean;
+  /** Sessions that the facilitator runs: see `ManagedSettings` for each. */
+  readonly sessions?: ManagedSettings;
   /** Default: the platform's. */
   readonly fetch?: Fetch;
   /** Unix milliseconds. */
@@ -35,7 +39,7 @@ export interface FacilitatorOptions {
   readonly onError?: (error: unknown) => void;
 }
 
-/** Settles charges. */
+/** Settles charges, and runs sessions. */
 export interface Facilitator extends Settlement {
   readonly client: SettlementClient;
   /**
@@ -43,6 +47,16 @@ export interface Facilitator extends Settlement {
    * thing. Throws as `Settlement.settle`.
    */
   pay(tendered: Tendered): Promise<Settled>;
+  /**
+   * Sessions of one seller. Their `forwarder` is to be started, and stopped when all is over.
+   * @throws {ConfigError} for what no session could be sold by.
+   */
+  sessions(options: SellerOptions): ManagedSessions;
+}
+
+/** Whether charges are settled by a facilitator, which runs sessions, too. */
+export function isFacilitator(settlement: Settlement | undefined): settlement is Facilitator {
+  return settlement instanceof ChargeDesk;
 }
 
 /**
@@ -56,7 +70,14 @@ export function facilitator(options: FacilitatorOptions): Facilitator {
   const client = clientOf(options);
   const onChain = onChainOf(options, onError);
   const desk = new ChargeDesk({ client, onChain, cacheMs, requireMemo, now, onError });
-  return Object.assign(desk, { client });
+  const sessions = (seller: SellerOptions) => {
+    const { store, network } = seller;
+    if (network === "mainnet" && !store.durable) {
+      throw new ConfigError("store", "one that forgets what was paid is not for mainnet: use Postgres or PGlite");
+    }
+    return new ManagedSessions(complete({ ...options.sessions, ...seller }, { client, onChain, cacheMs, onError }));
+  };
+  return Object.assign(desk, { client, sessions });
 }
 
 function clientOf({ url, prepareTimeoutMs, settleTimeoutMs, fetch }: FacilitatorOptions): SettlementClient {

@@ -4,12 +4,10 @@ import { sleep } from "../chain/sleep.js";
 import type { Redemption } from "../intent.js";
 import type { ChannelState } from "../stores/Store.js";
 import { closedAnswer, pending } from "./answers.js";
-import type { Channels } from "./Channels.js";
+import type { Books } from "./Books.js";
+import type { ChannelBook } from "./ChannelBook.js";
 import type { Closer } from "./Closer.js";
-import { findChannel } from "./channelAccount.js";
 import type { Challenged } from "./checkOpen.js";
-import { beforeTaking } from "./journal.js";
-import type { Settings } from "./options.js";
 import { checkProof } from "./proofCheck.js";
 import { figures, refusedSpend } from "./refusals.js";
 import { checkVoucher } from "./voucherCheck.js";
@@ -17,12 +15,12 @@ import { checkVoucher } from "./voucherCheck.js";
 const DRAIN_POLL_MS = 50;
 
 export class CloseRequests {
-  readonly #settings: Settings;
-  readonly #channels: Channels;
-  readonly #closer: Closer;
+  readonly #books: Books;
+  readonly #channels: ChannelBook;
+  readonly #closer: Pick<Closer, "finish">;
 
-  constructor(settings: Settings, channels: Channels, closer: Closer) {
-    this.#settings = settings;
+  constructor(books: Books, channels: ChannelBook, closer: Pick<Closer, "finish">) {
+    this.#books = books;
     this.#channels = channels;
     this.#closer = closer;
   }
@@ -32,11 +30,11 @@ export class CloseRequests {
    * good.
    * @throws {RefusedError}
    */
-  async close(action: SessionAction.Close, challenged: Challenged): Promise<Redemption> {
+  async close(action: SessionAction.Close, challenged: Pick<Challenged, "id">): Promise<Redemption> {
     const { channelId } = action;
     const channel = await this.#channels.known(channelId);
     const raise = this.#authenticate(action, channel, challenged.id);
-    if (channel.status === "closed") return closedAnswer(channel, challenged, this.#settings.now());
+    if (channel.status === "closed") return closedAnswer(channel, challenged, this.#books.now());
     if (channel.escrowed === 0n) throw new RefusedError("channel-not-open-yet");
     // One that is closing already goes on, whoever asks.
     if (channel.status === "open") {
@@ -64,7 +62,7 @@ export class CloseRequests {
     if (voucher === undefined) throw new RefusedError("use-not-taken");
     const { cumulativeAmount } = voucher.voucher;
     const raises = cumulativeAmount > channel.accepted;
-    checkVoucher(voucher, channel, raises && channel.status === "open" ? "cash" : "authenticate", this.#settings);
+    checkVoucher(voucher, channel, raises && channel.status === "open" ? "cash" : "authenticate", this.#books);
     // A lower one is an old one: somebody else may have seen it, and to cash it would give up what came after.
     if (cumulativeAmount < channel.accepted) throw new RefusedError("close-voucher", undefined, figures(channel));
     return raises ? voucher : undefined;
@@ -79,15 +77,15 @@ export class CloseRequests {
     const { cumulativeAmount, expiresAt } = voucher;
     const { accepted, highestVoucher, settledOnChain } = channel;
     if (cumulativeAmount === accepted && expiresAt !== highestVoucher?.voucher.expiresAt) return;
-    const found = await beforeTaking(() => findChannel(this.#settings.rpc, channel));
+    const settled = await this.#channels.settledNow(channel);
     // Who is leaving, or gone, is not thrown out.
-    if (found.kind !== "channel" || found.channel.status !== "open") return;
-    const isSecret = cumulativeAmount > settledOnChain && cumulativeAmount > found.channel.settled;
+    if (settled === undefined) return;
+    const isSecret = cumulativeAmount > settledOnChain && cumulativeAmount > settled;
     if (!isSecret) throw new RefusedError("close-voucher-settled", undefined, figures(channel));
   }
 
   async #accept(channel: ChannelState, voucher: SignedVoucher.SignedVoucher): Promise<void> {
-    const { store, now } = this.#settings;
+    const { store, now } = this.#books;
     const result = await store.channels.spend({ channelId: channel.channelId, voucher, cost: 0n, now: now() });
     // Closed meanwhile, or a higher one came: then it is not needed.
     if (result.ok || result.refusal === "closed" || result.refusal === "not-monotonic") return;
@@ -100,7 +98,7 @@ export class CloseRequests {
    * is leaving.
    */
   async #stopPayments({ channelId, status }: ChannelState): Promise<void> {
-    const { store, now, drainMs } = this.#settings;
+    const { store, now, drainMs } = this.#books;
     this.#channels.forget(channelId);
     const begun = status === "open" && (await store.channels.beginClose(channelId, now())) !== undefined;
     const until = performance.now() + drainMs;
@@ -120,8 +118,8 @@ export class CloseRequests {
     throw new RefusedError("channel-busy");
   }
 
-  async #settle(channelId: string, challenged: Challenged): Promise<Redemption> {
-    const { now, onEvent } = this.#settings;
+  async #settle(channelId: string, challenged: Pick<Challenged, "id">): Promise<Redemption> {
+    const { now, onEvent } = this.#books;
     try {
       const closed = await this.#closer.finish(channelId, "client");
       return closed.kind === "pending" ? pending(closed.signature) : closedAnswer(closed.channel, challenged, now());

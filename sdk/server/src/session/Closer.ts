@@ -26,7 +26,7 @@ import { payable, tokenAddressOf } from "./tokenAccounts.js";
 export type Closed =
   /** `channel` is closed; `refunded` is missing when the payout waits. */
   | { readonly kind: "closed"; readonly channel: ChannelState }
-  | { readonly kind: "pending"; readonly signature: string };
+  | { readonly kind: "pending"; readonly signature?: string };
 
 /** The nodes do not show the channel as it must be. Nothing was sent; try again. */
 export class NotYetError extends MppsolError {

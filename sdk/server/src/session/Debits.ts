@@ -2,8 +2,8 @@
 import { Integer, RefusedError, SignedVoucher } from "@mppsol/core";
 import { StoreConflictError } from "../stores/errors.js";
 import type { Balance, ChannelState, NewDelivery, SpendResult } from "../stores/Store.js";
+import type { Books } from "./Books.js";
 import { defined } from "./defined.js";
-import type { Settings } from "./options.js";
 
 export interface Movement {
   readonly channel: ChannelState;
@@ -19,25 +19,25 @@ export interface Movement {
 const MAX_TRIES = 100;
 
 export class Debits {
-  readonly #settings: Settings;
+  readonly #books: Books;
   /** The last operator's movement of each channel: one after the other, so that they do not contradict each other. */
   readonly #turns = new Map<string, Promise<unknown>>();
 
-  constructor(settings: Settings) {
-    this.#settings = settings;
+  constructor(books: Books) {
+    this.#books = books;
   }
 
   /** Debits and reserves, or says why not. Throws {StoreError}. */
   move(movement: Movement): Promise<SpendResult> {
     const { channel, voucher } = movement;
     if (channel.voucherSigner === "operator") return this.#inTurn(channel.channelId, () => this.#signAndMove(movement));
-    const { minVoucherDelta: minDelta } = this.#settings;
+    const { minVoucherDelta: minDelta } = this.#books;
     return this.#spend(movement, voucher === undefined ? {} : defined({ voucher, minDelta }));
   }
 
   /** Ends a reservation at what the work came to. Throws {StoreError}. */
   settle(channel: ChannelState, key: string, actual: bigint): Promise<Balance> {
-    const { store, now } = this.#settings;
+    const { store, now } = this.#books;
     if (channel.voucherSigner === "client") return store.channels.settle(channel.channelId, key, actual, now());
     return this.#inTurn(channel.channelId, () => this.#signAndSettle(channel.channelId, key, actual));
   }
@@ -45,7 +45,7 @@ export class Debits {
   /** A voucher for what the channel has spent, when that is less than what was accepted: the close takes no more. */
   async finalVoucher(channel: ChannelState): Promise<SignedVoucher.SignedVoucher | undefined> {
     const { voucherSigner, accepted, spent, channelId, highestVoucher, authorizedSigner } = channel;
-    const ours = voucherSigner === "operator" && authorizedSigner === this.#settings.operatorKey;
+    const ours = voucherSigner === "operator" && authorizedSigner === this.#books.operatorKey;
     if (!ours || spent >= accepted) return highestVoucher;
     return spent === 0n ? undefined : this.#sign(channelId, spent);
   }
@@ -69,7 +69,7 @@ export class Debits {
   }
 
   async #signAndSettle(channelId: string, key: string, actual: bigint): Promise<Balance> {
-    const { store, now } = this.#settings;
+    const { store, now } = this.#books;
     for (let tries = 0; ; tries++) {
       const { accepted, spent } = await this.#read(channelId);
       const target = spent + actual;
@@ -88,9 +88,9 @@ export class Debits {
 
   #spend(
     { channel, cost, reserve, delivery, continues }: Movement,
-    signed: Pick<Parameters<Settings["store"]["channels"]["spend"]>[0], "voucher" | "expectedAccepted" | "minDelta">,
+    signed: Pick<Parameters<Books["store"]["channels"]["spend"]>[0], "voucher" | "expectedAccepted" | "minDelta">,
   ): Promise<SpendResult> {
-    const { store, now } = this.#settings;
+    const { store, now } = this.#books;
     const { channelId } = channel;
     return store.channels.spend({
       ...defined({ channelId, cost, reserve, delivery, continues, now: now() }),
@@ -99,13 +99,13 @@ export class Debits {
   }
 
   async #read(channelId: string): Promise<ChannelState> {
-    const channel = await this.#settings.store.channels.get(channelId);
+    const channel = await this.#books.store.channels.get(channelId);
     if (channel === undefined) throw new RefusedError("channel-unknown");
     return channel;
   }
 
   #sign(channelId: string, cumulativeAmount: bigint): Promise<SignedVoucher.SignedVoucher> {
-    const { operator } = this.#settings;
+    const { operator } = this.#books;
     if (operator === undefined) throw new TypeError("an operator-signed channel without an operator");
     return SignedVoucher.sign({ channelId, cumulativeAmount }, operator);
   }

@@ -3,9 +3,9 @@ import { randomUUID } from "node:crypto";
 import { RefusedError, type SignedVoucher } from "@mppsol/core";
 import type { Redemption, RequestContext } from "../intent.js";
 import type { Balance, ChannelState, Delivery, NewDelivery } from "../stores/Store.js";
+import type { Books } from "./Books.js";
 import type { Debits } from "./Debits.js";
 import { defined } from "./defined.js";
-import type { Settings } from "./options.js";
 import { type Cost, costOf, type Price } from "./price.js";
 import { receiptOf } from "./receipt.js";
 import { refusedSpend } from "./refusals.js";
@@ -22,11 +22,11 @@ export interface Paying {
 }
 
 export class Deliveries {
-  readonly #settings: Settings;
+  readonly #books: Books;
   readonly #debits: Debits;
 
-  constructor(settings: Settings, debits: Debits) {
-    this.#settings = settings;
+  constructor(books: Books, debits: Debits) {
+    this.#books = books;
     this.#debits = debits;
   }
 
@@ -53,13 +53,13 @@ export class Deliveries {
   async replay(paying: Paying): Promise<Redemption | undefined> {
     const { channel, context } = paying;
     if (context.idempotencyKey === undefined) return undefined;
-    const known = await this.#settings.store.deliveries.get(channel.channelId, context.idempotencyKey);
+    const known = await this.#books.store.deliveries.get(channel.channelId, context.idempotencyKey);
     if (known?.state !== "done" || known.digest !== context.digest) return undefined;
     return this.#replayed(paying, known, channel);
   }
 
   #delivery(scope: string, context: RequestContext): NewDelivery {
-    const { now, deliveryLeaseMs } = this.#settings;
+    const { now, deliveryLeaseMs } = this.#books;
     return {
       scope,
       // Without a key nobody can ask for it again; it is only what the reservation hangs on.
@@ -76,8 +76,8 @@ export class Deliveries {
     const { channel, context } = paying;
     if (known.digest !== context.digest) throw new RefusedError("idempotency-mismatch");
     if (known.state === "done") return this.#replayed(paying, known, balance);
-    const { deliveries } = this.#settings.store;
-    const begun = await deliveries.begin(this.#delivery(channel.channelId, context), this.#settings.now());
+    const { deliveries } = this.#books.store;
+    const begun = await deliveries.begin(this.#delivery(channel.channelId, context), this.#books.now());
     if (!begun.begun) {
       if (begun.delivery.state === "done") return this.#replayed(paying, begun.delivery, balance);
       throw new RefusedError("idempotency-in-flight");
@@ -91,13 +91,13 @@ export class Deliveries {
   }
 
   #replayed({ challengeId }: Paying, known: Delivery, balance: Balance | ChannelState): Redemption {
-    const receipt = receiptOf(balance, challengeId, this.#settings.now());
+    const receipt = receiptOf(balance, challengeId, this.#books.now());
     // Done without a response cannot be: it is kept in the same statement.
     return { kind: "replay", response: known.response as NonNullable<Delivery["response"]>, receipt };
   }
 
   #grant(paying: Paying, { key, owner }: NewDelivery, balance: Balance, paid: Paid): SessionGrant {
-    return new SessionGrant(this.#settings, this.#debits, { ...paying, key, owner, balance, paid });
+    return new SessionGrant(this.#books, this.#debits, { ...paying, key, owner, balance, paid });
   }
 }
 

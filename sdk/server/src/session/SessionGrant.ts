@@ -3,10 +3,10 @@ import type { Receipt } from "@mppsol/core";
 import type { Grant, Payment } from "../intent.js";
 import { StoreConflictError } from "../stores/errors.js";
 import type { Balance, StoredResponse } from "../stores/Store.js";
+import type { Books } from "./Books.js";
 import type { Debits } from "./Debits.js";
 import type { Paid, Paying } from "./Deliveries.js";
 import { defined } from "./defined.js";
-import type { Settings } from "./options.js";
 import { receiptOf } from "./receipt.js";
 import { SessionMeter } from "./SessionMeter.js";
 
@@ -25,21 +25,21 @@ export class SessionGrant implements Grant {
   readonly kind = "grant";
   readonly receipt: Receipt.Receipt;
   readonly payment: Payment;
-  readonly #settings: Settings;
+  readonly #books: Books;
   readonly #debits: Debits;
   readonly #granted: Granted;
   readonly #meter: SessionMeter;
   readonly #renewal: NodeJS.Timeout;
   #end: Promise<Receipt.Receipt> | undefined;
 
-  constructor(settings: Settings, debits: Debits, granted: Granted) {
+  constructor(books: Books, debits: Debits, granted: Granted) {
     const { channel, balance, paid, challengeId, price, key, context } = granted;
-    this.#settings = settings;
+    this.#books = books;
     this.#debits = debits;
     this.#granted = granted;
     this.receipt = this.#receiptOf(balance);
     const reserves = typeof price !== "bigint" && price.reserve !== undefined;
-    this.#meter = new SessionMeter(settings, debits, {
+    this.#meter = new SessionMeter(books, debits, {
       channel,
       key,
       price,
@@ -57,7 +57,7 @@ export class SessionGrant implements Grant {
       challengeId,
       meter: this.#meter,
     };
-    this.#renewal = setInterval(() => void this.#keepOn(), Math.max(1, settings.deliveryLeaseMs / 3));
+    this.#renewal = setInterval(() => void this.#keepOn(), Math.max(1, books.deliveryLeaseMs / 3));
     this.#renewal.unref();
   }
 
@@ -72,7 +72,7 @@ export class SessionGrant implements Grant {
   }
 
   async #finish({ status, headers, body }: Parameters<Grant["finish"]>[0]): Promise<Receipt.Receipt> {
-    const { store, now } = this.#settings;
+    const { store, now } = this.#books;
     const { channel, key, owner, paid, context } = this.#granted;
     clearInterval(this.#renewal);
     await this.#meter.end();
@@ -93,7 +93,7 @@ export class SessionGrant implements Grant {
 
   /** Gives back all of it: nothing of the response has left. What somebody else has taken over is theirs. */
   async #fail(): Promise<Receipt.Receipt> {
-    const { store, now } = this.#settings;
+    const { store, now } = this.#books;
     const { key, channel, owner } = this.#granted;
     const { channelId } = channel;
     clearInterval(this.#renewal);
@@ -107,14 +107,14 @@ export class SessionGrant implements Grant {
 
   /** Keeps others from taking the request over for a while. False: somebody has. */
   #renew(): Promise<boolean> {
-    const { store, now, deliveryLeaseMs } = this.#settings;
+    const { store, now, deliveryLeaseMs } = this.#books;
     const { key, owner, channel } = this.#granted;
     return store.deliveries.renew(channel.channelId, key, owner, now() + deliveryLeaseMs, now());
   }
 
   /** As long as this process lives, nobody takes the request over. If somebody did, nothing more is debited for it here. */
   async #keepOn(): Promise<void> {
-    const { onEvent } = this.#settings;
+    const { onEvent } = this.#books;
     try {
       if (!(await this.#renew())) await this.#meter.end();
     } catch (error) {
@@ -123,6 +123,6 @@ export class SessionGrant implements Grant {
   }
 
   #receiptOf(balance: Balance): Receipt.Receipt {
-    return receiptOf(balance, this.#granted.challengeId, this.#settings.now());
+    return receiptOf(balance, this.#granted.challengeId, this.#books.now());
   }
 }

@@ -2,9 +2,9 @@
 import { RefusedError } from "@mppsol/core";
 import type { Meter } from "../intent.js";
 import type { Balance, ChannelState } from "../stores/Store.js";
+import type { Books } from "./Books.js";
 import type { Debits } from "./Debits.js";
 import { MeterError } from "./errors.js";
-import type { Settings } from "./options.js";
 import { amountOf, type Price, type Units } from "./price.js";
 import { refusedSpend, required } from "./refusals.js";
 
@@ -29,7 +29,7 @@ const RETRY_OPERATOR_MS = 250;
 
 export class SessionMeter implements Meter {
   onNeed: Meter["onNeed"];
-  readonly #settings: Settings;
+  readonly #books: Books;
   readonly #debits: Debits;
   readonly #metering: Metering;
   #balance: Balance;
@@ -39,8 +39,8 @@ export class SessionMeter implements Meter {
   #queue: Promise<void> = Promise.resolve();
   #ended = false;
 
-  constructor(settings: Settings, debits: Debits, metering: Metering) {
-    this.#settings = settings;
+  constructor(books: Books, debits: Debits, metering: Metering) {
+    this.#books = books;
     this.#debits = debits;
     this.#metering = metering;
     this.#balance = metering.balance;
@@ -103,7 +103,7 @@ export class SessionMeter implements Meter {
 
   async #debit(cost: bigint): Promise<void> {
     const { channel, key, signal } = this.#metering;
-    const until = performance.now() + this.#settings.voucherTimeoutMs;
+    const until = performance.now() + this.#books.voucherTimeoutMs;
     let told = "";
     for (;;) {
       signal?.throwIfAborted();
@@ -132,7 +132,7 @@ export class SessionMeter implements Meter {
   async #wait(left: number, signal: AbortSignal | undefined): Promise<void> {
     const { channelId, voucherSigner } = this.#metering.channel;
     const most = voucherSigner === "client" ? RETRY_MS : RETRY_OPERATOR_MS;
-    const { channels } = this.#settings.store;
+    const { channels } = this.#books.store;
     await channels.watch(channelId, this.#balance.accepted, Math.min(left, most), signal);
   }
 }

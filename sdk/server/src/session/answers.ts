@@ -11,8 +11,8 @@ export type Answer = Extract<Redemption, { readonly kind: "answer" }>;
 export type Pending = Extract<Redemption, { readonly kind: "pending" }>;
 
 /** Sent, fate not known yet. */
-export function pending(signature: string): Pending {
-  return { kind: "pending", signature, retryAfterSeconds: RETRY_AFTER_SECONDS };
+export function pending(signature: string | undefined): Pending {
+  return { kind: "pending", ...defined({ signature }), retryAfterSeconds: RETRY_AFTER_SECONDS };
 }
 
 /** Done; the channel goes on. */
@@ -23,7 +23,7 @@ export function answer(channel: ChannelState, { id }: Challenged, now: number, m
 }
 
 /** The channel is closed. `spent` of its receipt is what was settled. */
-export function closedAnswer(channel: ChannelState, { id }: Challenged, now: number): Answer {
+export function closedAnswer(channel: ChannelState, { id }: Pick<Challenged, "id">, now: number): Answer {
   const { channelId, closeSignature: txHash, refunded, settledOnChain } = channel;
   const outcome = defined({ txHash, refunded });
   const body = defined({ channelId, signature: txHash, refunded: refunded?.toString() });

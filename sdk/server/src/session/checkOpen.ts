@@ -34,6 +34,18 @@ export interface Challenged {
   readonly request: SessionRequest.SessionRequest;
 }
 
+/** As much of the options as decides over an open. */
+export type OpenRules = Pick<
+  Settings,
+  | "allowedMints"
+  | "distributionSplits"
+  | "feePayerKey"
+  | "idleTimeoutSeconds"
+  | "maxPriorityFeeLamports"
+  | "programId"
+  | "sponsor"
+>;
+
 const CODES = {
   encoding: "open-transaction-encoding",
   lookupTable: "open-lookup-table",
@@ -50,7 +62,7 @@ const CODES = {
 export async function checkOpen(
   open: SessionAction.Open,
   challenged: Challenged,
-  settings: Settings,
+  settings: OpenRules,
 ): Promise<CheckedOpen> {
   const { request } = challenged;
   checkTerms(open, request, settings);
@@ -112,7 +124,7 @@ export function checkSlot(openSlot: bigint, slot: bigint, of: string): void {
 }
 
 /** Credential against challenge. */
-function checkTerms(open: SessionAction.Open, request: SessionRequest.SessionRequest, settings: Settings): void {
+function checkTerms(open: SessionAction.Open, request: SessionRequest.SessionRequest, settings: OpenRules): void {
   if (request.channelId !== undefined) mismatch("challenge", "it resumes a channel");
   if (open.payee !== request.recipient) mismatch("payee");
   if (open.mint !== request.currency) mismatch("mint");
@@ -138,7 +150,7 @@ function checkTerms(open: SessionAction.Open, request: SessionRequest.SessionReq
 function idleTimeout(
   { idleTimeoutSeconds: chosen }: SessionAction.Open,
   { idleTimeoutOptionsSeconds: offered }: SessionRequest.SessionRequest,
-  settings: Settings,
+  settings: OpenRules,
 ): number {
   if (chosen === undefined) return settings.idleTimeoutSeconds;
   if (offered?.includes(chosen)) return chosen;
@@ -146,7 +158,7 @@ function idleTimeout(
 }
 
 /** Who will sign vouchers, and whether the chain could ever take them. */
-function checkSigner(open: SessionAction.Open, challenged: Challenged, settings: Settings): void {
+function checkSigner(open: SessionAction.Open, challenged: Challenged, settings: OpenRules): void {
   const { authorizedSigner, authentication, channelId, payer } = open;
   const { request, id } = challenged;
   if (!Ed25519.isPublicKey(Base58.decode(authorizedSigner, 32))) throw new RefusedError("open-authorized-signer");
@@ -175,7 +187,7 @@ function checkSigner(open: SessionAction.Open, challenged: Challenged, settings:
 interface Against {
   readonly feePayer: string;
   readonly tokenProgram: string;
-  readonly settings: Settings;
+  readonly settings: OpenRules;
 }
 
 /** The decoded instruction against credential and challenge: to the byte, and account by account. */
@@ -226,7 +238,7 @@ async function checkCall(call: Call, open: SessionAction.Open, against: Against)
 const OPEN = 1;
 const FIXED_LENGTH = 1 + 8 + 8 + 4 + 8;
 
-function checkArguments(data: Uint8Array, open: SessionAction.Open, settings: Settings): void {
+function checkArguments(data: Uint8Array, open: SessionAction.Open, settings: OpenRules): void {
   if (data[0] !== OPEN || data.length < FIXED_LENGTH) {
     throw new RefusedError("open-instructions", "The instruction for the channel program is not open.");
   }

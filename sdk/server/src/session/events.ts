@@ -1,6 +1,6 @@
 // What happens to channels, for logs, alarms and ledgers. No secrets in it. Amounts are base units.
 
-export type CloseReason = "client" | "idle" | "forced" | "stuck" | "seller";
+export type CloseReason = "client" | "idle" | "forced" | "stuck" | "seller" | "facilitator";
 
 export type SessionEvent =
   /** The opening transaction has landed and the channel on chain is the one that was asked for. */
@@ -11,7 +11,7 @@ export type SessionEvent =
       readonly deposit: bigint;
       readonly signature?: string;
     }
-  | { readonly type: "topped-up"; readonly channelId: string; readonly deposit: bigint; readonly signature: string }
+  | { readonly type: "topped-up"; readonly channelId: string; readonly deposit: bigint; readonly signature?: string }
   /** A voucher was brought to the chain while the channel stays open. */
   | { readonly type: "cashed"; readonly channelId: string; readonly settled: bigint; readonly signature: string }
   /** The payer leaves alone; `deadline` in unix seconds. */

@@ -11,11 +11,10 @@ import type { Intent, Offer, RequestContext } from "../intent.js";
 import { defined } from "./defined.js";
 import { beforeTaking } from "./journal.js";
 import { checkPrice, type Price } from "./price.js";
-import type { SessionServer } from "./SessionServer.js";
-import { forNew, forResumed, termsOf } from "./terms.js";
+import type { Sessions } from "./Visits.js";
 
 export interface SessionRoute {
-  readonly server: SessionServer;
+  readonly server: Sessions;
   readonly price: Price;
   /** For people. */
   readonly description?: string;
@@ -91,7 +90,7 @@ class SessionIntent implements Intent {
     { request, field }: Asked,
   ): Promise<string | undefined> {
     if (action === "voucher" || action === "use") return field;
-    const terms = await this.#terms(this.#promised(request));
+    const terms = await this.#route.server.terms(this.#route, request);
     if (action === "open") return SessionRequest.sameTerms(request, terms);
     // The price does not matter to who adds to the deposit or leaves: a seller that raises it must not keep anybody.
     return (["recipient", "currency", "network", "channelProgram"] as const).find((key) => request[key] !== terms[key]);
@@ -104,28 +103,20 @@ class SessionIntent implements Intent {
     const request = reading(() => SessionRequest.fromJson(Challenge.requestOf(challenge)));
     // What only concerns new channels does not matter to one that is there: as if the challenge resumed it.
     const resumed = { ...request, channelId: request.channelId ?? "" };
-    const asked = { request, field: SessionRequest.sameTerms(resumed, await this.#terms(this.#promised(request))) };
+    const asked = {
+      request,
+      field: SessionRequest.sameTerms(resumed, await this.#route.server.terms(this.#route, request)),
+    };
     if (this.#asked.size >= MAX_ASKED) this.#asked.clear();
     this.#asked.set(challenge.request, asked);
     return asked;
   }
 
-  /** Whether the challenge says that the fee is paid. It was so when it was made, if this server pays fees at all. */
-  #promised({ feePayer }: Request): boolean {
-    return feePayer && this.#route.server.settings.sponsor;
-  }
-
-  async #terms(sponsored: boolean): Promise<Request> {
-    const { settings, token } = this.#route.server;
-    return termsOf(this.#route, settings, await beforeTaking(() => token.get()), sponsored);
-  }
-
   async #offered(context: RequestContext): Promise<Request> {
-    const { channels, recent, feePayer } = this.#route.server;
-    const terms = await this.#terms(await feePayer.sponsors());
+    const { server } = this.#route;
     const named = context.channelHint ?? this.#refused.get(context);
-    const channel = named === undefined ? undefined : await channels.live(named).catch(unlessRefused);
-    return channel === undefined ? forNew(terms, await recent.get()) : forResumed(terms, channel);
+    const channel = named === undefined ? undefined : await server.live(named).catch(unlessRefused);
+    return server.ask(this.#route, channel);
   }
 }
 
