@@ -23,7 +23,7 @@ export { Closer } from "./session/Closer.js";
 export { type Challenged, checkOpen } from "./session/checkOpen.js";
 export { Debits } from "./session/Debits.js";
 export type { SessionEvent } from "./session/events.js";
-export { FeePayer } from "./session/FeePayer.js";
+export { FeePayer, type Sponsoring } from "./session/FeePayer.js";
 export { beforeTaking } from "./session/journal.js";
 export { type Opened, Opener } from "./session/Opener.js";
 export {

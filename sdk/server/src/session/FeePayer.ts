@@ -34,6 +34,9 @@ export interface Errand {
   readonly build: (payer: TransactionSigner) => Promise<Submission>;
 }
 
+/** What pays for clients' transactions: {FeePayer}, or what counts before it lets that pay. */
+export type Sponsoring = Pick<FeePayer, "sponsor" | "release">;
+
 export class FeePayer {
   readonly #settings: Settings;
   /** By transaction: what is co-signed and may not show in the balance yet. Known to this process only. */

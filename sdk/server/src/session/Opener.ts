@@ -8,7 +8,7 @@ import { difference, findChannel } from "./channelAccount.js";
 import { type Challenged, type CheckedOpen, checkOpen, checkSlot } from "./checkOpen.js";
 import { canBeGone } from "./closePlan.js";
 import { defined } from "./defined.js";
-import type { FeePayer } from "./FeePayer.js";
+import type { Sponsoring } from "./FeePayer.js";
 import { beforeTaking, failureName, follow, type Outcome, recordOf, unlessKept } from "./journal.js";
 import type { Settings } from "./options.js";
 
@@ -24,9 +24,9 @@ const FEE_LAMPORTS = 5_000n;
 
 export class Opener {
   readonly #settings: Settings;
-  readonly #feePayer: FeePayer;
+  readonly #feePayer: Sponsoring;
 
-  constructor(settings: Settings, feePayer: FeePayer) {
+  constructor(settings: Settings, feePayer: Sponsoring) {
     this.#settings = settings;
     this.#feePayer = feePayer;
   }

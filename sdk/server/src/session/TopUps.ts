@@ -7,7 +7,7 @@ import { addSignature, broadcastOf, lastValidBound } from "../chain/index.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { difference, findChannel } from "./channelAccount.js";
 import { defined } from "./defined.js";
-import type { FeePayer } from "./FeePayer.js";
+import type { Sponsoring } from "./FeePayer.js";
 import { beforeTaking, failureName, follow, recordOf, unlessKept } from "./journal.js";
 import type { Settings } from "./options.js";
 import { type ClientTransaction, checkWritable, onlyCall, readTransaction } from "./transaction.js";
@@ -54,9 +54,9 @@ const FEE_LAMPORTS = 5_000n;
 
 export class TopUps {
   readonly #settings: Settings;
-  readonly #feePayer: FeePayer;
+  readonly #feePayer: Sponsoring;
 
-  constructor(settings: Settings, feePayer: FeePayer) {
+  constructor(settings: Settings, feePayer: Sponsoring) {
     this.#settings = settings;
     this.#feePayer = feePayer;
   }
