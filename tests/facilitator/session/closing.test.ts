@@ -156,6 +156,34 @@ describe("the end of a managed session", () => {
     });
   });
 
+  describe("of a token that is not taken any more", () => {
+    const later = () =>
+      plaza.office({ config: { mints: [Keypair.generate().publicKey.toBase58()] }, unprepared: true });
+
+    it("comes as of any other, while nothing more can be paid", async () => {
+      const byToken = await opened();
+      await byToken.pay(UNIT);
+      const byVoucher = await opened();
+      const byProof = await opened("operator");
+      await byProof.pay(3n * UNIT);
+      const byItself = await opened();
+      await byItself.pay(4n * UNIT);
+      const narrow = await later();
+      expect(await refusal(byToken.at(narrow).pay(2n * UNIT))).equal("mint-not-allowed");
+      expect(await refusal(byProof.at(narrow).pay(4n * UNIT))).equal("mint-not-allowed");
+      expect(await refusal(byToken.at(narrow).topUp(1_000n))).equal("mint-not-allowed");
+      await byToken.at(narrow).close();
+      await byVoucher.at(narrow).close(2n * UNIT);
+      await byProof.at(narrow).closeByProof();
+      plaza.pass(MAX_SECONDS);
+      await narrow.sessions.tick();
+      await expectPaid(byToken, UNIT);
+      await expectPaid(byVoucher, 2n * UNIT);
+      await expectPaid(byProof, 3n * UNIT);
+      await expectPaid(byItself, 4n * UNIT);
+    });
+  });
+
   describe("that comes by itself", () => {
     for (const mode of ["client", "operator"] as const) {
       it(`comes when nobody pays for the idle timeout (${mode})`, async () => {

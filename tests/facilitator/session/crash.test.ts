@@ -6,7 +6,9 @@ import { atEveryStep, Died } from "../../server/session/mortal.ts";
 import { mortal } from "./mortal.ts";
 import { DEPOSIT, IDLE, MAX_SECONDS, type Office, Plaza, refusal, UNIT, Wallet } from "./plaza.ts";
 
-describe("a process of the facilitator that dies", () => {
+describe("a process of the facilitator that dies", function () {
+  // A process for each of dozens of steps.
+  this.timeout(300_000);
   let plaza: Plaza;
   let seller: Keypair;
   let office: Office;

@@ -23,13 +23,11 @@ export class Closings {
    * @throws {RefusedError} and then it is as open as before.
    */
   async byCredential(channel: ChannelState, action: SessionAction.Close): Promise<ChannelState> {
-    const { settings, channels } = this.#desks.desk(channel);
-    const requests = new CloseRequests(settings, channels, this.#desks.closer);
+    const requests = new CloseRequests(this.#desks.settings, this.#desks.all, this.#desks.closer);
     // A proof names the challenge that it is bound to; it must be the one that opened the channel.
     const id = action.authentication?.challengeId ?? channel.challengeId;
     try {
-      // Of the request nothing is looked at.
-      await requests.close(action, { id, request: undefined as never });
+      await requests.close(action, { id });
     } catch (error) {
       if (!(error instanceof RefusedError) || error.code !== "close-failed") throw error;
       return this.#closing(channel);
@@ -54,7 +52,6 @@ export class Closings {
   async end(channel: ChannelState, reason: "client" | "seller"): Promise<ChannelState> {
     const { channelId, status } = channel;
     if (status === "closed") return channel;
-    this.#desks.desk(channel).channels.forget(channelId);
     const { store, now, onError } = this.#parts;
     if (status === "open") await store.channels.beginClose(channelId, now());
     try {

@@ -52,6 +52,8 @@ export class Desks {
   readonly lastCloser: Closer;
   /** For what is the same at all desks: the service's own transactions. */
   readonly settings: SessionServerSettings;
+  /** Channels of whatever token and mode, those of tokens that are not taken any more among them. */
+  readonly all: Channels;
   readonly recent: RecentBlockhash;
   readonly #parts: Parts;
   readonly #landing: LandOptions;
@@ -80,6 +82,7 @@ export class Desks {
     this.closer = new Closer(this.settings, new Debits(this.settings), first);
     const last = completeSessionOptions({ ...this.ownOptions(), missingRecipientAccount: "forfeit" });
     this.lastCloser = new Closer(last, new Debits(last), first);
+    this.all = new Channels(this.settings);
     this.recent = new RecentBlockhash(this.settings);
   }
 

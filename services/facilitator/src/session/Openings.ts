@@ -2,7 +2,7 @@
 // @mppsol/server does the rest.
 import { createHash } from "node:crypto";
 import { RefusedError, type SessionAction } from "@mppsol/core";
-import { type Challenged, FeePayer, Opener, type SessionServerSettings, TopUps } from "@mppsol/server/parts";
+import { type Challenged, Opener, type SessionServerSettings, type Sponsoring, TopUps } from "@mppsol/server/parts";
 import type { ChannelState } from "@mppsol/server/stores";
 import { VersionedTransaction } from "@solana/web3.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
@@ -130,8 +130,13 @@ export class Openings {
     throw new RefusedError("open-fee-payer", `The ${as} is a key of this facilitator.`);
   }
 
-  #feePayer(settings: SessionServerSettings, counted: Counted): FeePayer {
-    return new CountingFeePayer(settings, this.#desks.feePayers.book(settings.feePayerKey), counted);
+  /** Counts in the database before it sets aside in the process. */
+  #feePayer({ feePayerKey }: SessionServerSettings, counted: Counted): Sponsoring {
+    const book = this.#desks.feePayers.book(feePayerKey);
+    return {
+      sponsor: (id, lamports, work) => counted(lamports, () => book.sponsor(id, lamports, work)),
+      release: (id) => book.release(id),
+    };
   }
 }
 
@@ -161,26 +166,6 @@ function keyOf(bytes: Uint8Array): string {
 
 /** Runs `work`, which signs, once `lamports` are counted. */
 type Counted = <T>(lamports: bigint, work: () => Promise<T>) => Promise<T>;
-
-/** Counts in the database before it sets aside in the process. */
-class CountingFeePayer extends FeePayer {
-  readonly #shared: FeePayer;
-  readonly #counted: Counted;
-
-  constructor(settings: SessionServerSettings, shared: FeePayer, counted: Counted) {
-    super(settings);
-    this.#shared = shared;
-    this.#counted = counted;
-  }
-
-  override sponsor<T>(id: string, lamports: bigint, work: () => Promise<T>): Promise<T> {
-    return this.#counted(lamports, () => this.#shared.sponsor(id, lamports, work));
-  }
-
-  override release(id: string): void {
-    this.#shared.release(id);
-  }
-}
 
 /** The buyer's signature and the fee payer's. */
 const SIGNATURES_LAMPORTS = 10_000n;
