@@ -84,7 +84,7 @@ const SCHEMA = z.object({
   SPONSOR_LAMPORTS_PER_DAY: units(0n).default(1_000_000_000n),
   SPONSOR_LAMPORTS_PER_DAY_PER_PAYER: units(0n).default(20_000_000n),
   SPONSOR_LAMPORTS_PER_DAY_PER_SELLER: units(0n).default(200_000_000n),
-  SPONSOR_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(200),
+  SPONSOR_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(0),
   MAX_OPEN_SESSIONS_PER_BUYER: whole(1, 10_000).default(4),
   MIN_DEPOSIT: units(1n).default(100_000n),
   FEE_BPS: whole(0, 9_999).default(0),
