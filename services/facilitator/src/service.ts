@@ -1,6 +1,6 @@
 // The service, composed of its parts: started, and stopped such that nothing under way is lost.
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkCluster, createRpc, Pglite, Postgres, type Rpc, SqlStore, WrongClusterError } from "@mppsol/server/parts";
+import { Pglite, Postgres, type Rpc, SqlStore, WrongClusterError } from "@mppsol/server/parts";
 import type { FastifyServerOptions } from "fastify";
 import { Redis } from "ioredis";
 import { buildApp } from "./app.js";
@@ -12,8 +12,9 @@ import type { Context } from "./context.js";
 import { SqlTables } from "./db/SqlTables.js";
 import type { App } from "./http/App.js";
 import { every, type Task } from "./ops/Background.js";
-import { HealthChecks, type Node } from "./ops/health.js";
+import { HealthChecks } from "./ops/health.js";
 import { describeError } from "./ops/logging.js";
+import { Nodes } from "./ops/Nodes.js";
 import { createMetrics } from "./ops/prometheus.js";
 import { createManagedSessions, type RunningSessions, type SessionTuning } from "./session/createManagedSessions.js";
 import type { ManagedSessions } from "./session/ManagedSessions.js";
@@ -49,6 +50,9 @@ export interface Facilitator {
 }
 
 const SWEEP_MS = 60_000;
+
+/** Between looks for nodes that did not answer before. */
+const NODES_MS = 15_000;
 
 /** Between attempts to make what sessions need. */
 const PREPARE_MS = 15_000;
@@ -95,9 +99,9 @@ async function compose(
   await store.migrate();
   await tables.migrate();
 
-  const nodes = nodesOf(config.rpcUrls);
-  const rpc = overrides.rpc ?? createRpc({ endpoint: config.rpcUrls });
-  await checkNodes(nodes, config.network, onError);
+  const nodes = new Nodes(config);
+  const rpc = overrides.rpc ?? nodes.rpc;
+  await checkNodes(nodes, onError);
 
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, onError);
   if (redis !== undefined) closing.push(async () => redis.disconnect());
@@ -109,6 +113,13 @@ async function compose(
       SWEEP_MS,
       () => sweep(base),
       (error) => onError(error, "sweeping"),
+    ),
+    every(
+      NODES_MS,
+      async () => {
+        for (const error of await nodes.check()) onError(error, NODES);
+      },
+      (error) => onError(error, NODES),
     ),
   ];
   const charges = overrides.charges?.(base) ?? ownCharges(base, overrides.timing, tasks);
@@ -195,29 +206,18 @@ async function stopAll(tasks: readonly Task[]): Promise<void> {
   await Promise.allSettled(tasks.map((task) => task.stop()));
 }
 
-/** One for each URL, to ask each for itself. */
-export function nodesOf(rpcUrls: Config["rpcUrls"]): Node[] {
-  return rpcUrls.map((url) => ({
-    name: new URL(url).host,
-    rpc: createRpc({ endpoint: url, retries: 1, timeoutMs: 3_000 }),
-  }));
-}
+const NODES = "checking a node";
 
 /**
- * No node may be of another cluster, and one must say that it is of this one.
+ * No node may be of another cluster, and one must say that it is of this one. The others may come later.
  * @throws {WrongClusterError} {RpcError}
  */
-export async function checkNodes(
-  nodes: readonly Node[],
-  network: Config["network"],
-  onError: (error: unknown, during: string) => void,
-): Promise<void> {
-  const checked = await Promise.allSettled(nodes.map(({ rpc }) => checkCluster(rpc, network)));
-  const failures = checked.flatMap((one) => (one.status === "rejected" ? [one.reason as unknown] : []));
+async function checkNodes(nodes: Nodes, onError: Context["onError"]): Promise<void> {
+  const failures = await nodes.check();
   const wrong = failures.find((error) => error instanceof WrongClusterError);
   if (wrong !== undefined) throw wrong;
-  if (failures.length === nodes.length) throw failures[0];
-  for (const error of failures) onError(error, "checking a node");
+  if (failures.length === nodes.all.length) throw failures[0];
+  for (const error of failures) onError(error, NODES);
 }
 
 /** Commands fail at once while it is away, so that no request waits for it. */

@@ -1,6 +1,7 @@
 // The command line: what it says, how it ends, and that the curl it prints pays.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -97,6 +98,22 @@ describe("mppsol-facilitator", () => {
   it("says that nobody answers where a demo charge is to be paid, with 1", async () => {
     expect(await command(["demo-charge", "--url", "http://127.0.0.1:1"])).to.equal(1);
     expect(err).to.include("nobody answers");
+  });
+
+  it("says that the port is taken, with 1, and leaves nothing behind", async function () {
+    this.timeout(120_000);
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    try {
+      for (let times = 0; times < 2; times++) {
+        err = "";
+        expect(await command(["--port", String(port)], { LOG_LEVEL: "silent" })).to.equal(1);
+        expect(err).to.match(/cannot listen: .*EADDRINUSE/);
+      }
+    } finally {
+      await new Promise((resolve) => server.close(resolve));
+    }
   });
 
   it("starts by itself, prints a curl that settles a charge, and ends when it is told to", async function () {

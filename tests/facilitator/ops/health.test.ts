@@ -15,6 +15,8 @@ describe("the health of an instance", () => {
   let balances: (bigint | undefined)[];
   let database: boolean;
   let asked: number;
+  /** By number. */
+  let sound: (node: number) => boolean;
 
   beforeEach(() => {
     now = 1_800_000_000_000;
@@ -22,22 +24,26 @@ describe("the health of an instance", () => {
     balances = [FLOOR_LAMPORTS, 0n];
     database = true;
     asked = 0;
+    sound = () => true;
   });
 
   const make = (network: "mainnet" | "localnet" = "mainnet") =>
     new HealthChecks(
       { network, feePayers: keys },
       {
-        nodes: nodes.map((node, at) => ({
-          name: `node${at}`,
-          rpc: {
-            height: async () => {
-              asked++;
-              if (node.slot === undefined) throw new RpcError("getEpochInfo", new Error("down"));
-              return { slot: node.slot, blockHeight: node.slot, epoch: 0n };
-            },
-          } as unknown as Rpc,
-        })),
+        nodes: {
+          isSound: (node) => sound(Number(node.name.slice(4))),
+          all: nodes.map((node, at) => ({
+            name: `node${at}`,
+            rpc: {
+              height: async () => {
+                asked++;
+                if (node.slot === undefined) throw new RpcError("getEpochInfo", new Error("down"));
+                return { slot: node.slot, blockHeight: node.slot, epoch: 0n };
+              },
+            } as unknown as Rpc,
+          })),
+        },
         rpc: {
           balance: async (address: string) => {
             const balance = balances[keys.findIndex((key) => key.publicKey.toBase58() === address)];
@@ -105,6 +111,19 @@ describe("the health of an instance", () => {
       now += 2_001;
       expect((await health.check()).status).to.equal("ready");
     }
+  });
+
+  it("counts no node that has not said where it belongs, however far it is ahead", async () => {
+    sound = (node) => node === 1;
+    nodes[0]!.slot = 999_999n;
+    const { status, checks } = await make().check();
+    expect(status).to.equal("ready");
+    expect(checks.rpc.endpoints).to.deep.equal([
+      { endpoint: "node0", ok: false },
+      { endpoint: "node1", ok: true, slot: "1000", lag: "0" },
+    ]);
+    sound = () => false;
+    expect((await make().check()).status).to.equal("not-ready");
   });
 
   it("is not ready when no fee payer has what a challenge may promise", async () => {

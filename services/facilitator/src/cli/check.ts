@@ -4,7 +4,7 @@ import { Redis } from "ioredis";
 import type { Config } from "../config.js";
 import { FLOOR_LAMPORTS } from "../ops/health.js";
 import { describeError } from "../ops/logging.js";
-import { nodesOf } from "../service.js";
+import { nodesOf } from "../ops/Nodes.js";
 
 /** What is wrong, a line each; nothing when all is well. */
 export async function findFaults(config: Config): Promise<string[]> {

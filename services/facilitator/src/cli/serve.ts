@@ -31,7 +31,10 @@ export async function serve(environment: Environment, print: Print): Promise<Ser
 async function serveConfigured({ config: asked, generated, dataDir }: ReadConfig, print: Print): Promise<Served> {
   const config = await withPort(asked);
   const facilitator = await createFacilitator(config);
-  const url = await facilitator.listen();
+  const url = await facilitator.listen().catch(async (error: unknown) => {
+    await facilitator.close();
+    throw error;
+  });
   if (generated.length > 0) print(`made for development, in ${dataDir}/keys: ${generated.join(", ")}`);
   print(`mppsol-facilitator on ${config.network} at ${url} (${config.publicUrl})`);
   describeKeys(config, print);

@@ -17,11 +17,11 @@ const TIMEOUT_MS = 3_000;
 /** How long an answer is given again: probes cost nodes and database nothing by being many. */
 const TTL_MS = 2_000;
 
-/** One node of those that are asked. */
-export interface Node {
-  /** Host and port: the rest of a URL can hold a key. */
-  readonly name: string;
-  readonly rpc: Rpc;
+/** The nodes, one by one. */
+export interface Asked {
+  readonly all: readonly { readonly name: string; readonly rpc: Rpc }[];
+  /** Whether it is known to be of the right cluster. */
+  isSound(node: Asked["all"][number]): boolean;
 }
 
 export interface EndpointHealth {
@@ -51,7 +51,7 @@ export interface Health {
 }
 
 export class HealthChecks {
-  readonly #nodes: readonly Node[];
+  readonly #nodes: Asked;
   readonly #rpc: Rpc;
   readonly #tables: Pick<Tables, "spent">;
   readonly #feePayers: readonly string[];
@@ -65,7 +65,7 @@ export class HealthChecks {
   constructor(
     config: Pick<Config, "network" | "feePayers">,
     parts: {
-      readonly nodes: readonly Node[];
+      readonly nodes: Asked;
       readonly rpc: Rpc;
       readonly tables: Pick<Tables, "spent">;
       readonly now: () => number;
@@ -106,7 +106,10 @@ export class HealthChecks {
 
   async #endpoints() {
     const slots = await Promise.all(
-      this.#nodes.map(async ({ name, rpc }) => ({ name, height: await within(() => rpc.height("processed")) })),
+      this.#nodes.all.map(async (node) => {
+        const height = await within(() => node.rpc.height("processed"));
+        return { name: node.name, height: this.#nodes.isSound(node) ? height : undefined };
+      }),
     );
     const furthest = slots.reduce((most, { height }) => (height && height.slot > most ? height.slot : most), 0n);
     const endpoints = slots.map(({ name, height }): EndpointHealth => {
