@@ -132,8 +132,7 @@ class Server implements SessionServer {
       apiUrl,
       header: VOUCHER_HEADER,
     };
-    const { url: _, ...rest } = { ...options, url: undefined };
-    this.#sessions = facilitator({ ...rest, url: apiUrl }).sessions({
+    this.#sessions = facilitator({ ...options, url: apiUrl }).sessions({
       ...more,
       store: this.#store,
       network,
