@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VARIABLES } from "@mppsol/facilitator";
+import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import { run } from "../../../services/facilitator/src/cli/run.ts";
 import { startChain } from "../support.js";
@@ -79,6 +80,10 @@ describe("mppsol-facilitator", () => {
         RPC_URLS: `${net.url}/?api-key=swordfish,http://127.0.0.1:1/swordfish`,
         DATABASE_URL: "postgresql://user:swordfish@127.0.0.1:1/db",
         REDIS_URL: "redis://:swordfish@127.0.0.1:1",
+        FEE_PAYER_KEYS: key(),
+        SETTLEMENT_KEY: key(),
+        OPERATOR_KEY: key(),
+        SECRET: "swordfish".repeat(4),
       };
       expect(await command(["--check"], environment)).to.equal(1);
       expect(out).to.match(/^RPC_URLS: 127\.0\.0\.1:1 does not answer$/m);
@@ -149,6 +154,11 @@ describe("mppsol-facilitator", () => {
     expect(await ended).to.equal(0);
   });
 });
+
+/** A new key, as the environment has it. */
+function key(): string {
+  return `[${Keypair.generate().secretKey.join(",")}]`;
+}
 
 function output(program: string, args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -188,7 +188,15 @@ describe("the configuration of the facilitator", () => {
   });
 
   it("refuses a database that outlives the chain", () => {
-    expect(faulty({ DATABASE_URL: "postgresql://host/db" })).to.deep.equal(["RPC_URLS"]);
+    const { FEE_PAYER_KEYS, SETTLEMENT_KEY, OPERATOR_KEY, SECRET } = mainnet();
+    const given = { FEE_PAYER_KEYS, SETTLEMENT_KEY, OPERATOR_KEY, SECRET };
+    expect(faulty({ DATABASE_URL: "postgresql://host/db", ...given })).to.deep.equal(["RPC_URLS"]);
+  });
+
+  it("makes no keys where other instances would make others", () => {
+    const environment = { RPC_URLS: "http://127.0.0.1:8899", DATABASE_URL: "postgresql://host/db" };
+    expect(faulty(environment)).to.deep.equal(["FEE_PAYER_KEYS", "SETTLEMENT_KEY", "OPERATOR_KEY", "SECRET"]);
+    expect(faulty({ RPC_URLS: environment.RPC_URLS })).to.be.empty;
   });
 
   it("refuses on mainnet what was made for development, whatever way it comes", () => {

@@ -309,6 +309,9 @@ class KeyReader {
     if (this.#network === "mainnet") {
       throw new KeyError("must be given on mainnet-beta: keys are made for development only");
     }
+    if (this.#values.DATABASE_URL !== undefined) {
+      throw new KeyError("must be given with DATABASE_URL: all instances on one database need the same");
+    }
     this.generated.push(variable);
   }
 
