@@ -269,7 +269,22 @@ describe("facilitator, charges over HTTP", () => {
       );
       const { status, json } = await market.settle(order);
       expect(status, JSON.stringify(json)).to.equal(503);
-      expect(json.code).to.equal("sponsor_exhausted");
+      expect(json).to.include({ code: "sponsor_exhausted", retryable: true });
+      net.airdrop(poor.publicKey.toBase58(), 5_000_000n);
+      expect((await market.settle(order)).status, "the same request, when there is money again").to.equal(200);
+      market.serveBy(market.another());
+    });
+
+    it("what was taken under another configuration is not refused by this one", async () => {
+      const order = await sell();
+      const first = await market.settle(order);
+      const [feePayer] = [Keypair.generate()];
+      const { config } = market.context;
+      for (const more of [{ feePayers: [feePayer] as const }, { mints: [address] as const }]) {
+        market.serveBy(market.another({ config: { ...config, ...more } }));
+        expect((await market.settle(order)).json).to.deep.equal(first.json);
+        expect((await market.settle({ ...order, challengeId: "another" })).status).to.equal(422);
+      }
       market.serveBy(market.another());
     });
   });

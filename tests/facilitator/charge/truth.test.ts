@@ -114,6 +114,38 @@ describe("facilitator, charges that never lie", () => {
     }
   }
 
+  for (const isKept of [true, false]) {
+    it(`a ledger that goes away while it ${isKept ? "keeps" : "does not keep"} the signature gets 202: nobody can say which`, async () => {
+      const before = await books();
+      const order = await sell();
+      const { charges, ...store } = market.context.store;
+      let isGone = false;
+      const gone = new StoreError("gone");
+      const failing = new Proxy(charges, {
+        get:
+          (target, name) =>
+          async (...args: unknown[]) => {
+            if (isGone) throw gone;
+            isGone = name === "advance" && args[2] === "signed";
+            const done = () =>
+              (Reflect.get(target, name) as (...args: unknown[]) => Promise<unknown>).apply(target, args);
+            if (!isGone) return done();
+            if (isKept) await done();
+            throw gone;
+          },
+      });
+      const engine = market.another({ store: { ...store, charges: failing } as Context["store"] });
+      market.serveBy(engine);
+      const answer = await market.settle(order);
+      expect(answer.status, JSON.stringify(answer.json)).to.equal(202);
+      expect(answer.json).to.deep.equal({ success: false, id: idOf(order), state: "pending", retryAfter: 2 });
+      await engine.close();
+      market.serveBy(market.another());
+      expect((await market.settle(order)).status).to.equal(200);
+      await hasPaidOnce(before, "later");
+    });
+  }
+
   it("bytes and signature are kept before anything is sent", async () => {
     const order = await sell();
     const kept: unknown[] = [];

@@ -39,6 +39,9 @@ interface Flight {
   leave: (() => void) | undefined;
 }
 
+/** Refusals that say nothing about the payment: it may be tried again. */
+const PASSING: ReadonlySet<Refusal.Code> = new Set(["unavailable", "sponsor-exhausted"]);
+
 /** How often a blockhash that a lagging node does not know is tried again. */
 const BLOCKHASH_TRIES = 3;
 const BLOCKHASH_PAUSE_MS = 400;
@@ -207,7 +210,7 @@ export class Pull {
       const isConflict = error instanceof StoreConflictError;
       if (!isKept || isConflict) await this.#undo(charge, sponsor, flight);
       const refused = isConflict ? new RefusedError("signature-consumed") : error;
-      if (!(refused instanceof RefusedError) || refused.code === "unavailable") throw refused;
+      if (!(refused instanceof RefusedError) || PASSING.has(refused.code)) throw refused;
       const rejected = await charges.advance(charge.key, ["received"], "rejected", { reason: refused.code }, now());
       // Somebody else may have found it good, and gone on.
       if (rejected !== undefined) throw refused;

@@ -27,7 +27,7 @@ import { Budgets } from "./Budgets.js";
 import type { ChargeEngine, PaymentView, Preparation, SettleOrder } from "./ChargeEngine.js";
 import { explain } from "./decodeSimulation.js";
 import { Finality } from "./Finality.js";
-import { Lanes } from "./Lanes.js";
+import { type Lane, Lanes } from "./Lanes.js";
 import { SqlBook } from "./SqlBook.js";
 import { feePayerOf, idOf, keyOf, scopeOf } from "./scope.js";
 
@@ -192,9 +192,17 @@ class Engine implements RunningChargeEngine {
   }
 
   async #settle(order: SettleOrder): Promise<PaymentView> {
-    const { pull } = this.#laneOf(order.request);
     const payment = readTransaction(order.transaction);
     const scope = scopeOf(order);
+    let pull: Lane["pull"];
+    try {
+      pull = this.#laneOf(order.request).pull;
+    } catch (error) {
+      // It may have been taken when the configuration was another.
+      const known = await this.#signed(scope, payment);
+      if (known !== undefined) return known;
+      throw error;
+    }
     const work = this.#join(`${payment.key} ${scope}`, (giveUp) =>
       pull.settle(scope, order.request, order.transaction, giveUp),
     );
@@ -229,11 +237,8 @@ class Engine implements RunningChargeEngine {
 
   /** The payment from the store; what is known without it when that does not answer. */
   async #paid(order: SettleOrder, scope: string, payment: PaymentTransaction, settled: Settled): Promise<PaymentView> {
-    const charge = await this.#lookUp(payment.key);
-    if (charge !== undefined && charge.challengeId === scope) {
-      const view = viewOf(charge);
-      if (view !== undefined && hasSignature(charge.state)) return view;
-    }
+    const view = await this.#signed(scope, payment);
+    if (view !== undefined) return view;
     const known = assumed(order, payment, this.#context.now());
     const { kind, signature } = settled;
     if (kind === "paid")
@@ -254,13 +259,16 @@ class Engine implements RunningChargeEngine {
     otherwise: RefusedError,
   ): Promise<PaymentView> {
     const unsigned = giveUp.giveUp();
-    const charge = await this.#lookUp(payment.key);
-    if (charge?.challengeId === scope && hasSignature(charge.state)) {
-      const view = viewOf(charge);
-      if (view !== undefined) return view;
-    }
+    const view = await this.#signed(scope, payment);
+    if (view !== undefined) return view;
     if (unsigned) throw otherwise;
     return { ...assumed(order, payment, this.#context.now()), state: "unknown" };
+  }
+
+  /** The payment by that name, if it is known to be on its way or to have arrived. */
+  async #signed(scope: string, { key }: PaymentTransaction): Promise<PaymentView | undefined> {
+    const charge = await this.#lookUp(key);
+    return charge?.challengeId === scope && hasSignature(charge.state) ? viewOf(charge) : undefined;
   }
 
   async #lookUp(key: string): Promise<Charge | undefined> {
@@ -272,7 +280,7 @@ class Engine implements RunningChargeEngine {
     }
   }
 
-  #laneOf(request: ChargeRequest.ChargeRequest) {
+  #laneOf(request: ChargeRequest.ChargeRequest): Lane {
     if (request.network !== this.#context.config.network) {
       throw new FacilitatorError("invalid_network", `This facilitator settles on ${this.#context.config.network}.`);
     }
