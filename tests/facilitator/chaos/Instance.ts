@@ -13,6 +13,8 @@ export class Instance {
   /** Undefined between a death and the next birth. */
   url: string | undefined;
   kills = 0;
+  /** Processes that ended without being killed. */
+  crashes = 0;
 
   /** @param worker path of the script. */
   constructor(worker: string, node: FaultyNode, settings: Omit<Settings, "rpcUrl">) {
@@ -27,6 +29,12 @@ export class Instance {
     const child = await this.#next;
     this.#next = warm(this.#worker);
     this.#current = child;
+    child.once("exit", () => {
+      if (this.#current !== child) return;
+      this.crashes++;
+      this.#current = undefined;
+      this.url = undefined;
+    });
     const serving = heard(child, "serving");
     child.send(this.#settings);
     this.url = (await serving).url;

@@ -92,6 +92,7 @@ export async function chaos({
     const { slot } = net.clock();
     while (net.clock().slot < slot + 400) await pause(SLOT_MS);
     const lies = await checkAgainstChain(new Connection(net.url, "confirmed"), payers, orders);
+    for (const { crashes } of instances) if (crashes > 0) lies.push(`${crashes} processes ended by themselves`);
     const states = await statesOf(databaseUrl);
     const attempts = orders.flat();
     const paid = attempts.filter(({ verdict }) => verdict === "paid").length;

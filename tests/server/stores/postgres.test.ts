@@ -1,4 +1,5 @@
 // The store on Postgres: the contract, on a real server, and what concerns the server.
+import { EventEmitter } from "node:events";
 import { postgresStore, type Store } from "@mppsol/server/stores";
 import { expect } from "chai";
 import pg from "pg";
@@ -333,6 +334,28 @@ describe("the store on Postgres", () => {
     }
     expect((await second)?.accepted).to.equal(2n);
     await other.close();
+  });
+
+  it("survives a connection that the server ends before anybody has it", async () => {
+    const client = Object.assign(new EventEmitter(), {
+      query: () => Promise.reject(new Error("ended")),
+      release: () => {},
+    });
+    const pool = Object.assign(new EventEmitter(), {
+      end: async () => {},
+      connect: () =>
+        new Promise<typeof client>((resolve) => {
+          pool.emit("connect", client);
+          setImmediate(() => {
+            // Without a listener this would end the process.
+            client.emit("error", new Error("terminating connection due to administrator command"));
+            resolve(client);
+          });
+        }),
+    });
+    const ended = postgresStore({ pool });
+    await rejection(ended.charges.get("any"));
+    await ended.close();
   });
 
   it("notifies other processes only while one of them waits", async () => {

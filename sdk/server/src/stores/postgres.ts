@@ -8,6 +8,7 @@ import { SqlStore } from "./sql/SqlStore.js";
 export interface PostgresPool {
   connect(): Promise<PostgresClient>;
   end(): Promise<void>;
+  on?(event: "connect", listener: (client: PostgresClient) => void): unknown;
   readonly options?: { readonly max?: number | undefined };
 }
 
@@ -118,7 +119,7 @@ export class Postgres implements Database {
 
   #open(): Promise<PostgresPool> {
     const options = this.#options;
-    this.#pool ??= "pool" in options ? Promise.resolve(options.pool) : ownPool(options);
+    this.#pool ??= ("pool" in options ? Promise.resolve(options.pool) : ownPool(options)).then(neverEndingTheProcess);
     return this.#pool;
   }
 }
@@ -211,6 +212,17 @@ class Listener {
     // What was notified in between is lost.
     this.#deaf();
   }
+}
+
+/**
+ * A connection that breaks says so as an event, which ends the process if nobody listens: as when the server ends it in the
+ * moment in which it was made and nobody has it yet.
+ */
+function neverEndingTheProcess(pool: PostgresPool): PostgresPool {
+  pool.on?.("connect", (client) => {
+    client.on("error", ignore);
+  });
+  return pool;
 }
 
 async function ownPool(options: { connectionString: string; connections?: number }): Promise<PostgresPool> {
