@@ -150,6 +150,21 @@ describe("what is fronted for sessions", () => {
     await end(office);
   });
 
+  it("is not taken for a top-up that is refused", async () => {
+    const office = await officeWith({});
+    const wallet = await office.open({ seller });
+    const bucket = `lamports:payer:${wallet.buyer.publicKey.toBase58()}`;
+    const before = await spent(office, bucket);
+    const action = await wallet.toppingUp(1_000n);
+    const balance = () => Promise.resolve(1_000n);
+    const broke = await plaza.office({ unprepared: true, rpc: instead(plaza.rpc, { balance }) });
+    expect(await refusal(broke.sessions.topUp(action))).equal("sponsor-exhausted");
+    expect(await spent(office, bucket)).equal(before);
+    await office.sessions.topUp(action);
+    expect(await spent(office, bucket)).equal(before + 12_000n);
+    await end(office);
+  });
+
   it("is not taken for what is refused", async () => {
     const office = await officeWith({});
     const buyer = plaza.buyer(DEPOSIT - 1n);
