@@ -106,6 +106,29 @@ describe("the book of sponsors", () => {
         expect(await one.rentHolders([mine], NOW + 1_000)).to.deep.equal([undefined]);
       });
 
+      it("a payer whose payments fail is barred for ten minutes, and twice as long each time, up to a day", async () => {
+        const minute = 60_000;
+        const fail = (book: SponsorBook, charge: string, now: number) => book.strike({ payer: mine, charge, now });
+        expect(await one.isBarred(mine, NOW)).to.equal(false);
+        let time = NOW;
+        for (const [at, minutes] of [10, 20, 40, 80, 160, 320, 640, 1_280, 1_440, 1_440].entries()) {
+          await fail(at % 2 === 0 ? one : other, `c${at}`, time);
+          const until = time + minutes * minute;
+          expect(await other.isBarred(mine, until - 1), `after ${at + 1}`).to.equal(true);
+          expect(await one.isBarred(mine, until), `after ${at + 1}`).to.equal(false);
+          expect(await one.isBarred(`${mine} too`, time)).to.equal(false);
+          // Whoever else learns of the same payment.
+          await fail(other, `c${at}`, until);
+          expect(await one.isBarred(mine, until)).to.equal(false);
+          time = until;
+        }
+        // So long after the last one it is as if it were the first.
+        time += 1_440 * minute;
+        await fail(other, "late", time);
+        expect(await one.isBarred(mine, time + 10 * minute - 1)).to.equal(true);
+        expect(await one.isBarred(mine, time + 10 * minute)).to.equal(false);
+      });
+
       it("of any number that claim at once, all are told of the same one", async () => {
         const told = await Promise.all(
           Array.from({ length: 20 }, (_, at) =>

@@ -1,4 +1,5 @@
 // Charges over HTTP, from the quote to the proof.
+import { ChargeRequest } from "@mppsol/core";
 import { createCloseAccountInstruction } from "@solana/spl-token";
 import { Keypair, PublicKey, SystemProgram } from "@solana/web3.js";
 import { expect } from "chai";
@@ -182,6 +183,7 @@ describe("facilitator, charges over HTTP", () => {
         [{ ...order, request: { ...order.request, amount: 1 } }, "amount"],
         [{ ...order, request: { ...order.request, amount: "-1" } }, "amount"],
         [{ ...order, challengeId: "" }, "challengeId"],
+        [{ ...order, challengeId: "\ud800" }, ""],
         [{ request: order.request, transaction: order.transaction }, "challengeId"],
         [[], ""],
       ] as const) {
@@ -286,6 +288,55 @@ describe("facilitator, charges over HTTP", () => {
         expect((await market.settle({ ...order, challengeId: "another" })).status).to.equal(422);
       }
       market.serveBy(market.another());
+    });
+  });
+
+  it("a name with anything in it is a name", async () => {
+    const order = await sell();
+    for (const challengeId of ["\u0000", "'; DROP TABLE mppsol_charges; --", "🙂"]) {
+      const fresh = { ...(await sell()), challengeId };
+      const { status, json } = await market.settle(fresh);
+      expect(status, JSON.stringify(json)).to.equal(200);
+    }
+    expect((await market.settle(order)).status).to.equal(200);
+  });
+
+  describe("verifying", () => {
+    const orderFor = (order: Order) => ({
+      request: ChargeRequest.fromJson(order.request),
+      transaction: Buffer.from(order.transaction, "base64"),
+      challengeId: order.challengeId,
+      protocol: "mpp" as const,
+    });
+
+    it("says who would pay, and changes nothing", async () => {
+      const buyer = await market.person();
+      const order = await sell(buyer);
+      const before = await market.sponsors();
+      market.rpc.forget();
+      for (const _ of [1, 2]) {
+        const verified = await market.engine.verify(orderFor(order));
+        expect(verified).to.deep.equal({ payer: buyer.publicKey.toBase58() });
+      }
+      expect(market.rpc.calls("send")).to.equal(0);
+      expect(await market.context.charges.get(paymentId(Buffer.from(order.transaction, "base64")))).to.equal(undefined);
+      expect(await market.sponsors()).to.equal(before);
+      expect((await market.settle(order)).status).to.equal(200);
+    });
+
+    it("refuses what settling would refuse, and why", async () => {
+      const code = async (order: Order) =>
+        market.engine.verify(orderFor(order)).then(
+          () => "fine",
+          (error: { code: string; members?: { reason?: string } }) => error.members?.reason ?? error.code,
+        );
+      expect(await code(await sell(await market.person(1n)))).to.equal("insufficient_funds");
+      const order = await sell();
+      const less = { ...order, request: { ...order.request, amount: "1" } };
+      expect(await code(less)).to.equal("amount-mismatch");
+      const garbled = { ...order, transaction: order.transaction.slice(0, 40) };
+      expect(await code(garbled)).to.equal("transaction-encoding");
+      expect(await code(order)).to.equal("fine");
     });
   });
 
