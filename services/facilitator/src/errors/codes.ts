@@ -31,7 +31,7 @@ export const TABLE = {
   rate_limited: later(429, "Too many requests."),
   upstream_unavailable: later(503, "No node or database answers. Nothing was signed."),
   shutting_down: later(503, "This instance is going down."),
-  internal_error: later(500, "Something went wrong here. Nothing was signed."),
+  internal_error: later(500, "Something went wrong here. The same request, sent again, says what has become of it."),
   // Caps
   global_settle_cap_exceeded: later(429, "Too many settlements at the moment."),
   seller_settle_cap_exceeded: later(429, "Too many settlements for this recipient at the moment."),
