@@ -30,6 +30,15 @@ describe("examples", () => {
     ]);
   });
 
+  it("facilitated.ts sells and buys through a facilitator; neither side holds SOL", () => {
+    const lines = run("examples/facilitated.ts");
+    expect(lines[0]).to.match(/^by charge, one transaction: 200/);
+    expect(lines.slice(-2)).to.deep.equal([
+      "buyer paid 30000 base units, seller earned 30000",
+      "SOL of the buyer: 0, of the seller: 0",
+    ]);
+  });
+
   it("express.ts sells by call and by session in one application", () => {
     const lines = run("examples/express.ts");
     expect(lines).to.include("three quotes cost 300 base units, by voucher");

@@ -151,6 +151,9 @@ class Till implements Payments {
     const asset = options.currency === undefined ? this.#settings.asset : this.#assetOf(options.currency);
     const amount = priceOf(options.price, asset);
     const { recipient = this.#settings.recipient, splits, sponsored, description, header } = options;
+    if (sponsored === false && isFacilitator(settlement)) {
+      throw new ConfigError("sponsored", "a facilitator pays the fee of what it settles");
+    }
     const { externalId } = options;
     if (externalId !== undefined && typeof externalId !== "function") {
       throw new ConfigError("externalId", "give a function that makes a new one for every challenge");

@@ -126,7 +126,7 @@ export class ManagedSessions implements Sessions {
       onError,
     });
     if (!isDone(view)) return pending(view?.signature);
-    this.#believe(() => {
+    const kept = await this.#believed(async () => {
       if (view.signature === undefined) throw mismatch("signature", "The facilitator names no transaction.");
       checkSignature(view.signature, given.transaction.message.serialize(), request.feePayerKey as string);
       const told = channelOf(view, challenged.id, this.#options);
@@ -134,8 +134,8 @@ export class ManagedSessions implements Sessions {
       if (!same || view.deposit < action.depositAmount) {
         throw mismatch("channel", "The facilitator speaks of another channel.");
       }
+      return this.channels.keep({ ...channel, idleTimeoutSeconds: view.idleTimeoutSeconds }, view);
     });
-    const kept = await this.channels.keep({ ...channel, idleTimeoutSeconds: view.idleTimeoutSeconds }, view);
     return this.#answer(kept, challenged, view.signature);
   }
 
@@ -151,9 +151,10 @@ export class ManagedSessions implements Sessions {
       onError,
     });
     if (!isDone(view)) return pending(view?.signature);
-    if (view.channelId !== channelId)
-      this.#believe(() => fail("channel", "The facilitator speaks of another channel."));
-    const deposit = await this.channels.deposit(channel, view);
+    const deposit = await this.#believed(async () => {
+      if (view.channelId !== channelId) throw mismatch("channel", "The facilitator speaks of another channel.");
+      return this.channels.deposit(channel, view);
+    });
     const counted = await store.channels.topup(channelId, deposit, now());
     if (counted === undefined) throw new RefusedError("channel-unknown");
     this.channels.remember(counted);
@@ -185,14 +186,22 @@ export class ManagedSessions implements Sessions {
     return { kind: "closed", channel: (await store.channels.get(channelId)) ?? channel };
   }
 
-  /** Runs a check of what the facilitator says. */
-  #believe(check: () => void): void {
+  /**
+   * Runs what believes the facilitator. Where that cannot be, the buyer is not told that it was refused: its money has moved, or
+   * may have.
+   * @throws {RefusedError} `internal-error`
+   */
+  async #believed<T>(work: () => Promise<T>): Promise<T> {
     try {
-      check();
+      return await work();
     } catch (error) {
-      if (!(error instanceof SettlementError)) throw error;
-      this.#options.onError(error);
-      throw new RefusedError("internal-error", error.message, { reason: error.code }, { cause: error });
+      const lie =
+        error instanceof SettlementError || (error instanceof RefusedError && error.code === "channel-mismatch");
+      if (!lie) throw error;
+      const { message } = error;
+      const reason = error instanceof SettlementError ? error.code : "settlement_channel_mismatch";
+      this.#options.onError(error instanceof SettlementError ? error : mismatch("channel", message));
+      throw new RefusedError("internal-error", message, { reason }, { cause: error });
     }
   }
 
@@ -203,8 +212,4 @@ export class ManagedSessions implements Sessions {
 
 function isDone(view: SessionView | Pending | undefined): view is SessionView {
   return view !== undefined && "deposit" in view;
-}
-
-function fail(what: string, why: string): never {
-  throw mismatch(what, why);
 }
