@@ -1,10 +1,18 @@
 // The routes of managed sessions: what they take, what they answer, and that nothing that may land is called a failure.
-import { BearerProof, type JsonObject, SessionAction, SessionRequest, SignedVoucher } from "@mppsol/core";
+import {
+  BearerProof,
+  type JsonObject,
+  type JsonValue,
+  SessionAction,
+  SessionRequest,
+  SignedVoucher,
+} from "@mppsol/core";
 import { createFacilitator, type Facilitator } from "@mppsol/facilitator";
 import type { Rpc } from "@mppsol/server";
 import { RpcError } from "@mppsol/server";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
+import fc from "fast-check";
 import { DEPOSIT, instead, type Office, Plaza, UNIT, Wallet } from "./plaza.ts";
 
 interface Reply {
@@ -342,6 +350,53 @@ describe("the routes of managed sessions", () => {
     expect((await post("open", opening(wallet))).status).equal(200);
   });
 
+  it("answer whatever they are sent, and nothing moves by accident", async () => {
+    const wallet = await opened("operator");
+    const own = await opened();
+    const fresh = await prepared();
+    const valid: readonly (readonly [string, JsonObject])[] = [
+      ["prepare", { seller: wallet.seller.publicKey.toBase58(), amount: "1", unitType: "x", suggestedDeposit: "5" }],
+      ["open", opening(fresh)],
+      ["voucher", signBody(wallet, UNIT)],
+      ["voucher", await voucherBody(own, UNIT)],
+      ["topup", { payload: plain(SessionAction.toJson(await own.toppingUp(1_000n))) }],
+      ["close", { channelId: wallet.channelId, closeToken: wallet.closeToken }],
+      [
+        "close",
+        {
+          payload: plain(
+            SessionAction.toJson({ action: "close", channelId: own.channelId, voucher: await own.voucher(UNIT) }),
+          ),
+        },
+      ],
+    ];
+    const before = await plaza.tokens(wallet.buyer);
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...valid),
+        fc.nat(),
+        fc.oneof(fc.jsonValue(), fc.constantFrom("", "0", "-1", "18446744073709551616", "1".repeat(44), null, {}, [])),
+        async ([path, body], at, value) => {
+          const places = leaves(body);
+          const place = places[at % places.length]!;
+          const changed = replaced(body, place, value as JsonValue);
+          // What is the same, or signs nothing of what it changes, may be taken.
+          if (JSON.stringify(changed) === JSON.stringify(body)) return;
+          const { status, headers, body: answer } = await post(path, changed);
+          const context = JSON.stringify({ path, place, value, answer });
+          expect(status, context).not.oneOf([402, 500]);
+          if (status >= 400) expect(String(headers["content-type"]), context).contain("application/problem+json");
+        },
+      ),
+      { numRuns: 200 },
+    );
+    expect(await fresh.onChain(), "no open was changed into another").satisfy(
+      (channel: { deposit: bigint } | undefined) => channel === undefined || channel.deposit === DEPOSIT,
+    );
+    expect(await plaza.tokens(wallet.buyer)).equal(before);
+    expect((await get(own.channelId)).body).include({ status: "open" });
+  });
+
   it("honour Idempotency-Key", async () => {
     const wallet = await prepared();
     const headers = { "idempotency-key": `open ${wallet.channelId}` };
@@ -353,6 +408,24 @@ describe("the routes of managed sessions", () => {
     expectProblem(await post("open", opening(other), headers), 422, "idempotency_key_reused");
   });
 });
+
+type Place = readonly (string | number)[];
+
+/** Where values stand in a body, members and items of whatever depth. */
+function leaves(value: JsonValue, at: Place = []): Place[] {
+  if (typeof value !== "object" || value === null) return [at];
+  const inner = Object.entries(value).flatMap(([key, member]) => leaves(member as JsonValue, [...at, key]));
+  return at.length === 0 ? inner : [at, ...inner];
+}
+
+/** The body with another value in one place. */
+function replaced(body: JsonObject, place: Place, value: JsonValue): JsonObject {
+  const copy = structuredClone(body) as Record<string, JsonValue>;
+  let node = copy;
+  for (const key of place.slice(0, -1)) node = node[key] as Record<string, JsonValue>;
+  node[place.at(-1) as string] = value;
+  return copy;
+}
 
 function plain(value: object): JsonObject {
   return JSON.parse(JSON.stringify(value)) as JsonObject;
