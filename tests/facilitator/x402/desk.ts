@@ -128,7 +128,8 @@ export async function openDesk(beside?: Desk): Promise<Desk> {
   app.decorateRequest("idempotency", undefined);
   app.addHook("preHandler", async (request) => {
     const key = request.headers["idempotency-key"];
-    if (typeof key === "string") request.idempotency = { scope: "", key, digest: "", claim: undefined, letGo: () => {} };
+    if (typeof key === "string")
+      request.idempotency = { scope: "", key, digest: "", claim: undefined, letGo: () => {} };
   });
   app.setErrorHandler((error, request, reply) => sendProblem(reply, refusalOf(error, request.id)));
   await app.register((instance: App) => x402Routes(instance, context));
