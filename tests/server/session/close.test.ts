@@ -122,6 +122,27 @@ describe("a close", () => {
       expect(await purse.known()).include({ status: "open", accepted: PRICE });
     });
 
+    it("is refused with the voucher that a debit of the seller's shows to the network, before any node shows the debit", async () => {
+      const purse = await open();
+      await purse.buy(5n * PRICE);
+      let refusals: string[] = [];
+      market.rpc.fault("send", async () => {
+        // Of whoever sees the debit pass by; at any process.
+        const process = purse.stall.restart();
+        refusals = [
+          await process.refusal(await purse.closing(5n * PRICE)),
+          await process.refusal(await purse.closing(4n * PRICE)),
+        ];
+      });
+      await purse.stall.watchtower({ threshold: PRICE, landing: { budgetMs: 0 } }).tick();
+      market.rpc.heal();
+      expect(refusals).deep.equal(["close-voucher-settled", "close-voucher"]);
+      expect(await purse.known()).include({ status: "open", settledOnChain: 0n, shown: 5n * PRICE });
+      // The payer, who alone can, shows another.
+      const mine = await purse.voucher(5n * PRICE, BigInt(market.seconds() + 600));
+      expect((await purse.stall.errand(await purse.closing(mine))).receipt).include({ spent: "500" });
+    });
+
     it("waits, if need be, until a node says what was cashed: unavailable", async () => {
       const purse = await open();
       await purse.buy(PRICE);

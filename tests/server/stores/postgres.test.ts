@@ -74,7 +74,7 @@ describe("the store on Postgres", () => {
     await Promise.all(stores.map((one) => one.migrate()));
     await Promise.all(stores.map((one) => one.close()));
     const { rows } = await beside.query("SELECT version FROM mppsol_migrations");
-    expect(rows).to.deep.equal([{ version: 1 }, { version: 2 }]);
+    expect(rows).to.deep.equal([{ version: 1 }, { version: 2 }, { version: 3 }]);
   });
 
   describe("measures leases by its own clock,", () => {
@@ -138,6 +138,20 @@ describe("the store on Postgres", () => {
       }
     });
 
+    it("so that a response is forgotten no sooner because the clock of who sweeps, or of who answered, is wrong", async () => {
+      for (const [key, now] of [
+        ["behind", behind],
+        ["ahead", ahead],
+      ] as const) {
+        await begin(key, "owner", now, MINUTE);
+        await store.deliveries.finish("scope", key, "owner", { status: 200, headers: {} }, now);
+      }
+      expect((await store.deliveries.sweep(ahead - MINUTE, ahead)).deleted).to.equal(0);
+      expect((await store.deliveries.sweep(behind - MINUTE, behind)).deleted).to.equal(0);
+      await lapsed();
+      expect((await store.deliveries.sweep(behind - 10, behind)).deleted).to.equal(2);
+    });
+
     it("so that what a dead process has left stays for as long as responses do", async () => {
       await begin("dead", "behind", behind, 0);
       expect((await store.deliveries.sweep(ahead - MINUTE, ahead)).deleted).to.equal(0);
@@ -188,11 +202,12 @@ describe("the store on Postgres", () => {
     }
     await store.channels.observe(
       channelId,
-      { settledOnChain: 60n, closureStartedAt: 5, closed: true, reclaimed: true },
+      { settledOnChain: 60n, shown: 50n, closureStartedAt: 5, closed: true, reclaimed: true },
       NOW,
     );
     for (const assignment of [
       "settled_on_chain = 59",
+      "shown = 49",
       "status = 'open'",
       "closure_started_at = NULL",
       "closure_started_at = 6",

@@ -20,8 +20,8 @@ export class Cashier {
   }
 
   /**
-   * Raises the watermark on chain to what is accepted. Nothing is kept before: a second time the chain refuses, and
-   * nobody loses but the fee.
+   * Raises the watermark on chain to what is accepted. Of the transaction nothing is kept before: a second time the chain
+   * refuses, and nobody loses but the fee. That its voucher is public from then on is kept.
    * @throws {RpcError} {SimulationError} {SigningError} {NotYetError} {StoreError}
    */
   async cash(channel: ChannelState): Promise<void> {
@@ -41,11 +41,14 @@ export class Cashier {
       return;
     }
     const instructions = await session.debit({ programId, voucher });
-    const build = async (feePayer: TransactionSigner) =>
-      defined({ instructions, feePayer, persist: async () => {}, computeUnitPrice });
+    const { cumulativeAmount } = voucher.voucher;
+    const persist = async () => {
+      const kept = await store.channels.observe(channelId, { shown: cumulativeAmount }, now());
+      if (kept === undefined) throw new NotYetError(`${channelId} is not known any more`);
+    };
+    const build = async (feePayer: TransactionSigner) => defined({ instructions, feePayer, persist, computeUnitPrice });
     const { fate, broadcast } = await this.#feePayer.submit({ creates: 0, build }, landing);
     if (fate.kind !== "landed" || fate.err !== null) return;
-    const { cumulativeAmount } = voucher.voucher;
     await store.channels.observe(channelId, { settledOnChain: cumulativeAmount }, now());
     onEvent({ type: "cashed", channelId, settled: cumulativeAmount, signature: broadcast.signature });
   }

@@ -69,18 +69,18 @@ export class CloseRequests {
   }
 
   /**
-   * Throws for a voucher that was settled while the channel stays open: everybody can read it on chain, so it does not show
-   * who asks. For an amount that was accepted only the voucher that was kept can have been brought there: one with another
+   * Throws for a voucher that was settled while the channel stays open, or is being settled: everybody can read it on chain,
+   * or on the way there, so it does not show who asks. For an amount that was accepted only the voucher that was kept can have been brought there: one with another
    * expiry is new, and nobody but the signer could make it.
    */
   async #requireSecret({ voucher }: SignedVoucher.SignedVoucher, channel: ChannelState): Promise<void> {
     const { cumulativeAmount, expiresAt } = voucher;
-    const { accepted, highestVoucher, settledOnChain } = channel;
+    const { accepted, highestVoucher, settledOnChain, shown } = channel;
     if (cumulativeAmount === accepted && expiresAt !== highestVoucher?.voucher.expiresAt) return;
     const settled = await this.#channels.settledNow(channel);
     // Who is leaving, or gone, is not thrown out.
     if (settled === undefined) return;
-    const isSecret = cumulativeAmount > settledOnChain && cumulativeAmount > settled;
+    const isSecret = [settledOnChain, settled, shown].every((known) => cumulativeAmount > known);
     if (!isSecret) throw new RefusedError("close-voucher-settled", undefined, figures(channel));
   }
 

@@ -136,6 +136,8 @@ export interface ChannelState {
   readonly highestVoucher?: SignedVoucher.SignedVoucher;
   /** Watermark on chain, as last seen. */
   readonly settledOnChain: bigint;
+  /** Highest cumulative amount of a voucher that was broadcast while the channel goes on: whoever looks has it. */
+  readonly shown: bigint;
   /** Unix seconds of a forced close seen on chain. */
   readonly closureStartedAt?: number;
   /** Unix milliseconds since which it is `closing`. */
@@ -158,6 +160,7 @@ export type NewChannel = Omit<
   | "reserved"
   | "highestVoucher"
   | "settledOnChain"
+  | "shown"
   | "closureStartedAt"
   | "closingSince"
   | "lastActivityAt"
@@ -284,13 +287,14 @@ export interface ChannelStore {
     now: number,
   ): Promise<void>;
   /**
-   * What was seen on chain; watermarks only rise. A forced close stops vouchers from then on. `settledOnChain` may
+   * What was seen on chain, or is about to be seen there (`shown`); watermarks only rise. A forced close stops vouchers from then on. `settledOnChain` may
    * exceed `accepted`: a payer can cash a voucher that this server never saw.
    */
   observe(
     channelId: string,
     seen: {
       settledOnChain?: bigint;
+      shown?: bigint;
       escrowed?: bigint;
       closureStartedAt?: number;
       closed?: boolean;
@@ -382,7 +386,8 @@ export interface DeliveryStore {
   abandon(scope: string, key: string, owner: string): Promise<void>;
   /**
    * Deletes deliveries that were done before `before` (unix milliseconds), and those at work whose lease ran out before
-   * that: until then, whoever paid for it may have it taken over. Gives back what is still reserved for deliveries that are
+   * that: until then, whoever paid for it may have it taken over. A store that several processes share counts how long ago
+   * that is from the call's `now`, by a clock of its own. Gives back what is still reserved for deliveries that are
    * done or whose lease ran out; of the latter it forgets those that debited nothing.
    */
   sweep(before: number, now: number): Promise<{ deleted: number; released: number }>;

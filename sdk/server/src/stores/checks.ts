@@ -114,8 +114,9 @@ export function outcome({ settledOnChain, refunded, closeSignature }: Outcome, n
   if (closeSignature !== undefined) text(closeSignature, "closeSignature");
 }
 
-export function seen({ settledOnChain, escrowed, closureStartedAt }: Seen, now: number): void {
+export function seen({ settledOnChain, shown, escrowed, closureStartedAt }: Seen, now: number): void {
   amount(settledOnChain ?? 0n, now);
+  if (shown !== undefined) Integer.u64(shown, "shown");
   if (escrowed !== undefined) Integer.u64(escrowed, "escrowed");
   if (closureStartedAt !== undefined) time(closureStartedAt, "closureStartedAt");
 }

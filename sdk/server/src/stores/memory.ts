@@ -414,7 +414,7 @@ class MemoryDeliveries implements DeliveryStore {
         }
         this.#channels.keep({ ...delivery, reserved: 0n, settled: 0n }, doneAt);
       }
-      if (doneAt === undefined ? leaseUntil < Math.min(before, now) : doneAt < before) {
+      if ((doneAt ?? leaseUntil) < Math.min(before, now)) {
         this.#channels.forget(scope, key);
         deleted++;
       }

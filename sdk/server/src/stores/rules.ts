@@ -143,6 +143,7 @@ export function opened(channel: NewChannel, now: number): ChannelState {
     spent: 0n,
     reserved: 0n,
     settledOnChain: 0n,
+    shown: 0n,
     lastActivityAt: now,
   };
 }
@@ -202,6 +203,7 @@ export function observe(channel: ChannelState, seen: Seen): ChannelState {
   const next = {
     ...channel,
     settledOnChain,
+    shown: highest(channel.shown, seen.shown ?? 0n),
     // What was settled had been deposited: when it is more, a top-up was missed.
     escrowed: highest(highest(channel.escrowed, seen.escrowed ?? 0n), settledOnChain),
     ...(closureStartedAt === undefined ? {} : { closureStartedAt }),

@@ -8,7 +8,8 @@ export function channelContract(store: () => Store): void {
     it("come back as they were created, with nothing accepted", async () => {
       const channel = newChannel({ proofSignature: "proof", voucherSigner: "operator", escrowed: MAX });
       const { created, channel: kept } = await store().channels.create(channel, NOW);
-      const fresh = { status: "open", accepted: 0n, spent: 0n, reserved: 0n, settledOnChain: 0n, lastActivityAt: NOW };
+      const nothing = { accepted: 0n, spent: 0n, reserved: 0n, settledOnChain: 0n, shown: 0n };
+      const fresh = { status: "open", ...nothing, lastActivityAt: NOW };
       expect(created).to.equal(true);
       expect(kept).to.deep.equal({ ...channel, ...fresh });
       expect(await store().channels.get(channel.channelId)).to.deep.equal(kept);

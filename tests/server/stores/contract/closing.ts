@@ -2,7 +2,7 @@
 import type { Store } from "@mppsol/server/stores";
 import { expect } from "chai";
 import { mayEnd } from "../../../../sdk/server/src/stores/rules.ts";
-import { channelOf, id, MAX, NOW, newDelivery, open, voucher } from "../values.js";
+import { channelOf, id, MAX, NOW, newDelivery, open, rejection, voucher } from "../values.js";
 
 export function closingContract(store: () => Store): void {
   const accept = async (channelId: string, amount: bigint, now = NOW) => {
@@ -119,6 +119,24 @@ export function closingContract(store: () => Store): void {
       await store().channels.observe(channelId, { settledOnChain: 40n, escrowed: 200n }, NOW);
       await store().channels.observe(channelId, { settledOnChain: 30n, escrowed: 150n }, NOW);
       expect(await channelOf(store(), channelId)).to.include({ settledOnChain: 40n, escrowed: 200n });
+    });
+
+    it("keeps the highest voucher that was shown, and changes nothing else by it", async () => {
+      const channelId = await open(store(), { escrowed: 100n });
+      await accept(channelId, 50n);
+      const before = await channelOf(store(), channelId);
+      await store().channels.observe(channelId, { shown: 50n }, NOW + 1);
+      await store().channels.observe(channelId, { shown: 40n }, NOW + 2);
+      await store().channels.observe(channelId, {}, NOW + 3);
+      expect(await channelOf(store(), channelId)).to.deep.equal({ ...before, shown: 50n });
+      // Money that moves afterwards leaves it where it is.
+      await accept(channelId, 60n);
+      await store().channels.topup(channelId, 200n, NOW);
+      await store().channels.beginClose(channelId, NOW);
+      await store().channels.finishClose(channelId, { settledOnChain: 60n }, NOW);
+      expect((await channelOf(store(), channelId)).shown).to.equal(50n);
+      const error = await rejection(store().channels.observe(channelId, { shown: -1n }, NOW));
+      expect(error.code).to.equal("invalid-field");
     });
 
     it("can be more than was accepted, or than the deposit that is known", async () => {

@@ -47,7 +47,7 @@ WITH input AS MATERIALIZED (
   ORDER BY d.scope, d.key
   FOR UPDATE OF d
 ), finished AS (
-  UPDATE mppsol_deliveries d SET state = 'done', response = f.response::json, done_at = f.now
+  UPDATE mppsol_deliveries d SET state = 'done', response = f.response::json, done_at = ${clock("f.now")}
   FROM found f WHERE d.scope = f.scope AND d.key = f.key AND f.state = 'working'
 )
 SELECT scope, key, owner FROM found`,
@@ -79,9 +79,11 @@ UPDATE mppsol_channels c SET reserved = c.reserved - g.reserved, version = c.ver
 FROM gone g WHERE c.channel_id = g.scope AND g.reserved > 0`,
 };
 
+/** Their answers have been kept for long enough: `$2` milliseconds. */
 const DELETE_DONE: Statement = {
   name: "mppsol_delivery_delete",
-  text: `DELETE FROM mppsol_deliveries WHERE state = 'done' AND done_at < $1::bigint AND reserved = 0 RETURNING scope`,
+  text: `DELETE FROM mppsol_deliveries
+    WHERE state = 'done' AND reserved = 0 AND done_at < ${clock("$1")} - $2::bigint RETURNING scope`,
 };
 
 /** Nobody has asked for them for so long that nobody will: `$2` milliseconds. */
@@ -129,7 +131,8 @@ interface Finish {
   readonly key: string;
   readonly owner: string;
   readonly response: string;
-  readonly now: number;
+  /** Null: by the database's clock. */
+  readonly now: number | null;
 }
 
 export class SqlDeliveries implements DeliveryStore {
@@ -185,7 +188,7 @@ export class SqlDeliveries implements DeliveryStore {
     checks.time(now, "now");
     const { status, headers, body } = response;
     const json = JSON.stringify({ status, headers, ...(body === undefined ? {} : { body }) });
-    return this.#finishing.add({ scope, key, owner, response: json, now });
+    return this.#finishing.add({ scope, key, owner, response: json, now: this.#leases === "caller" ? now : null });
   }
 
   async #finish(batch: readonly Finish[]): Promise<(undefined | Error)[]> {
@@ -224,8 +227,9 @@ export class SqlDeliveries implements DeliveryStore {
       return lapsed.map(([scope]) => scope as string);
     });
     for (const scope of released) this.#changed(scope);
-    const done = await this.#access.query(DELETE_DONE, [String(before)]);
-    const dead = await this.#access.query(DELETE_DEAD, [time, String(Math.max(0, now - before))]);
+    const kept = [time, String(Math.max(0, now - before))];
+    const done = await this.#access.query(DELETE_DONE, kept);
+    const dead = await this.#access.query(DELETE_DEAD, kept);
     await this.#access.maintain();
     return { deleted: done.length + dead.length, released: released.length };
   }

@@ -135,4 +135,14 @@ CREATE INDEX mppsol_charges_undecided ON mppsol_charges (created_at, key)
     name: "deliveries at work, to sweep those of dead processes",
     sql: "CREATE INDEX mppsol_deliveries_working ON mppsol_deliveries (lease_until) WHERE state = 'working';",
   },
+  {
+    version: 3,
+    name: "vouchers that were broadcast while their channel goes on",
+    sql: `
+ALTER TABLE mppsol_channels ADD COLUMN shown mppsol_u64 NOT NULL DEFAULT 0;
+
+CREATE TRIGGER mppsol_channels_shown_never_back BEFORE UPDATE ON mppsol_channels FOR EACH ROW
+WHEN (NEW.shown < OLD.shown) EXECUTE FUNCTION mppsol_never_back();
+`,
+  },
 ];

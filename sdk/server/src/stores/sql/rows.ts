@@ -89,6 +89,7 @@ const MOVING_CHANNEL_COLUMNS = [
   "close_signature",
   "refunded",
   "reclaimed",
+  "shown",
 ] as const;
 
 const CHANNEL_TYPES: Readonly<Record<string, string>> = {
@@ -108,6 +109,7 @@ const CHANNEL_TYPES: Readonly<Record<string, string>> = {
   closing_since: "bigint",
   refunded: "numeric",
   reclaimed: "boolean",
+  shown: "numeric",
 };
 
 const ALL_CHANNEL_COLUMNS = [...FIXED_CHANNEL_COLUMNS, ...MOVING_CHANNEL_COLUMNS];
@@ -183,6 +185,7 @@ export function channel(row: Row): Versioned {
       ...defined("closeSignature", read.optional()),
       ...defined("refunded", converted(read.optional(), BigInt)),
       ...(read.text() === "true" ? { reclaimed: true } : {}),
+      shown: read.bigint(),
     },
   };
 }
@@ -227,6 +230,7 @@ export function movingParameters(channel: ChannelState): Parameter[] {
     channel.closeSignature ?? null,
     text(channel.refunded),
     String(channel.reclaimed === true),
+    String(channel.shown),
   ];
 }
 
