@@ -1,6 +1,8 @@
 // Web responses and held-back writes on their way to a client that is slower than they are.
 import { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { expect } from "chai";
 import { capture } from "../../../sdk/server/src/adapters/capture.ts";
 import { send, splitChallenges } from "../../../sdk/server/src/adapters/outgoing.ts";
@@ -95,6 +97,50 @@ describe("a response that is sent", () => {
     };
     await send(new Response(body(1, new Error("secret")).stream), to, sink);
     expect([to.destroyed, ended]).to.deep.equal([true, false]);
+  });
+});
+
+describe("a long response", () => {
+  setFlagsFromString("--expose-gc");
+  const collect = runInNewContext("gc") as () => void;
+
+  it("lets go of what was sent while it is still being sent", async () => {
+    const CHUNKS = 32;
+    const to = unconnected();
+    const chunks: WeakRef<Uint8Array>[] = [];
+    const made = new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          // More is to come, and does not until the client leaves.
+          if (chunks.length === CHUNKS) await new Promise(() => undefined);
+          const chunk = new Uint8Array(1024);
+          chunks.push(new WeakRef(chunk));
+          controller.enqueue(chunk);
+        },
+      },
+      { highWaterMark: 0 },
+    );
+    let taken = 0;
+    const sink = {
+      // As a socket that is full every other time.
+      write: () => {
+        if (++taken % 2 === 0) return true;
+        setImmediate(() => to.emit("drain"));
+        return false;
+      },
+      end: () => undefined,
+      flushHeaders: () => undefined,
+    };
+    const sent = send(new Response(made), to, sink);
+    while (taken < CHUNKS) await settled();
+    await settled();
+    collect();
+    await settled();
+    expect(chunks.filter((chunk) => chunk.deref() !== undefined).length).to.be.at.most(2);
+    expect(to.listenerCount("close") + to.listenerCount("drain")).to.be.at.most(4);
+    to.emit("close");
+    await sent;
+    expect([to.listenerCount("close"), to.listenerCount("drain")]).to.deep.equal([0, 0]);
   });
 });
 

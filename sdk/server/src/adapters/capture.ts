@@ -2,6 +2,7 @@
 import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { bodyFor } from "../http/answer.js";
 import { markStreamed } from "../http/streamed.js";
+import { http2Stream } from "./http2.js";
 
 export interface Captured {
   /** Resolves with the first byte of a stream, or with the whole. Rejects when the handler failed before. */
@@ -46,10 +47,13 @@ export function capture(to: ServerResponse): Captured {
     [settle, refuse] = [resolve, reject];
   });
   let begun = false;
+  // Whoever touches the reason phrase of HTTP/2, which has none, is warned by Node.
+  const hasReason = http2Stream(to) === undefined;
 
   /** Throws, into the handler, for a status that no response can have; it may still send another one. */
   const begin = (body: Uint8Array | ReadableStream<Uint8Array>): Response => {
-    const init = { status: to.statusCode, statusText: to.statusMessage ?? "", headers: webHeaders(to) };
+    const statusText = hasReason ? (to.statusMessage ?? "") : "";
+    const init = { status: to.statusCode, statusText, headers: webHeaders(to) };
     const made = new Response(bodyFor(to.statusCode, body), init);
     begun = true;
     settle(made);
@@ -62,7 +66,7 @@ export function capture(to: ServerResponse): Captured {
       if (sending) return Reflect.apply(own.writeHead, to, [status, ...rest]);
       to.statusCode = status;
       const [reason, headers] = typeof rest[0] === "string" ? [rest[0], rest[1]] : [undefined, rest[0] ?? rest[1]];
-      if (reason !== undefined) to.statusMessage = reason;
+      if (reason !== undefined && hasReason) to.statusMessage = reason;
       setHeaders(to, headers as OutgoingHttpHeaders | readonly OutgoingHttpHeader[] | undefined);
       return to;
     },

@@ -8,9 +8,11 @@ import { newRequestId } from "../http/call.js";
 import type { Guard } from "../http/guard.js";
 import type { PaidRequest } from "../http/paid-request.js";
 import { refuse } from "../http/refuse.js";
+import { breakOff, hearNoMore, http2Stream, mayHaveBody } from "./http2.js";
 import { clientSignal, toRequest } from "./incoming.js";
 import { splitChallenges } from "./outgoing.js";
 import { setContext } from "./payment-of.js";
+import { ClientGoneError } from "./raw-body.js";
 
 export { contextOf, paymentOf } from "./payment-of.js";
 
@@ -33,13 +35,16 @@ export const payments: FastifyPluginCallback = Object.assign(
   ((app, _options, done) => {
     app.addHook("preParsing", async (request, reply, payload) => {
       const guard = guardOf(request);
-      if (guard === undefined || !hasBody(request)) return payload;
+      if (guard === undefined || !mayHaveBody(request.raw)) return payload;
       const body = await collect(payload, guard.route.maxBodyBytes);
       if (body === undefined) {
         const refusal = new RefusedError("request-too-large");
+        if (http2Stream(reply.raw) !== undefined) hearNoMore(reply.raw);
         await answer(reply, refuse({ refusal, requestId: newRequestId(), challenges: [] }));
         return payload;
       }
+      // Over HTTP/2 a body ends without an error when its client leaves in the middle of it.
+      if (http2Stream(request.raw)?.aborted) throw new ClientGoneError();
       bodies.set(request, body);
       return Object.assign(Readable.from([Buffer.from(body)]), { receivedEncodedLength: body.length });
     });
@@ -63,7 +68,13 @@ export const payments: FastifyPluginCallback = Object.assign(
       const made = await paid.respond(responseOf(reply, payload));
       for (const name of Object.keys(reply.getHeaders())) reply.removeHeader(name);
       setHead(reply, made);
-      return made.body === null ? nothing() : Readable.fromWeb(made.body as NodeReadableStream<Uint8Array>);
+      if (made.body === null) return nothing();
+      const body = Readable.fromWeb(made.body as NodeReadableStream<Uint8Array>);
+      // Before Fastify hears of it, which destroys the response: over HTTP/2 that would be an end like any other.
+      body.once("error", () => {
+        if (reply.raw.headersSent) breakOff(reply.raw);
+      });
+      return body;
     });
     done();
   }) satisfies FastifyPluginCallback,
@@ -73,10 +84,6 @@ export const payments: FastifyPluginCallback = Object.assign(
 
 function guardOf(request: FastifyRequest): Guard | undefined {
   return request.routeOptions.config?.paid;
-}
-
-function hasBody({ headers }: FastifyRequest): boolean {
-  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
 }
 
 /** Undefined when there are more than `limit` bytes. */

@@ -1,5 +1,6 @@
 // From Node's incoming message to a web `Request`, for the adapters of frameworks that are built on it.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { wasSent } from "./http2.js";
 
 /** A host that may stand in a URL. What a client sends besides is not trusted further than that. */
 const HOST = /^[A-Za-z0-9._-]+(?::[0-9]{1,5})?$|^\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?$/;
@@ -49,7 +50,7 @@ function headersOf({ rawHeaders }: IncomingMessage): Headers {
 export function clientSignal(response: ServerResponse): AbortSignal {
   const controller = new AbortController();
   response.once("close", () => {
-    if (!response.writableFinished) controller.abort();
+    if (!wasSent(response)) controller.abort();
   });
   return controller.signal;
 }

@@ -6,6 +6,7 @@ import { type Guard, type Handler, serve } from "../http/guard.js";
 import { refusalOf } from "../http/refusal.js";
 import { refuse } from "../http/refuse.js";
 import { capture } from "./capture.js";
+import { hearNoMore } from "./http2.js";
 import { clientSignal, targetOf, toRequest } from "./incoming.js";
 import { send } from "./outgoing.js";
 import { setContext } from "./payment-of.js";
@@ -52,7 +53,7 @@ async function unreadable(error: unknown, message: IncomingMessage, response: Se
   if (error instanceof ClientGoneError) return;
   if (!(error instanceof RefusedError)) throw error;
   // The rest of the body is not worth receiving.
-  response.setHeader("Connection", "close");
+  hearNoMore(response);
   await send(refuse({ refusal: refusalOf(error).refusal, requestId: newRequestId(), challenges: [] }), response);
   message.resume();
 }

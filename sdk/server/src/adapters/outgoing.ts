@@ -1,13 +1,14 @@
 // From a web `Response` to Node's server response, at the client's pace.
 import type { ServerResponse } from "node:http";
 import type { Sink } from "./capture.js";
+import { breakOff, http2Stream, isGone } from "./http2.js";
 
 /**
  * Sends the response by `sink`. Resolves when it is sent, or the client is gone; the body is cancelled then. A body that fails
  * midway cuts the connection, so that what was sent cannot be taken for the whole.
  */
 export async function send(response: Response, to: ServerResponse, sink: Sink = to): Promise<void> {
-  if (to.destroyed) {
+  if (isGone(to)) {
     await response.body?.cancel();
     return;
   }
@@ -15,7 +16,7 @@ export async function send(response: Response, to: ServerResponse, sink: Sink = 
     setHead(response, to);
   } catch (error) {
     // A header that a Response can have and Node cannot send. Nothing else could be sent in its place any more.
-    to.destroy();
+    breakOff(to);
     await response.body?.cancel();
     throw error;
   }
@@ -30,7 +31,7 @@ export async function send(response: Response, to: ServerResponse, sink: Sink = 
 
 function setHead(response: Response, to: ServerResponse): void {
   to.statusCode = response.status;
-  if (to.req.httpVersionMajor < 2) to.statusMessage = response.statusText;
+  if (http2Stream(to) === undefined) to.statusMessage = response.statusText;
   for (const [name, value] of headersOf(response.headers)) to.setHeader(name, value);
 }
 
@@ -61,23 +62,45 @@ export function splitChallenges(joined: string): string[] {
   return [...parts, joined.slice(start).trim()];
 }
 
+/**
+ * One listener of each event for the whole body, and no race against them: a promise that outlives the chunks would hold
+ * every one of them until the connection ends.
+ */
 async function pump(body: ReadableStreamDefaultReader<Uint8Array>, to: ServerResponse, sink: Sink): Promise<void> {
-  const gone = new Promise<void>((resolve) => to.once("close", resolve));
-  const left = gone.then(() => "gone" as const);
+  let gone = false;
+  let wake: () => void = () => undefined;
+  const woken = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  const onClose = (): void => {
+    gone = true;
+    // A read that waits ends by that, too.
+    body.cancel().catch(() => undefined);
+    wake();
+  };
+  const onWake = (): void => wake();
+  // HTTP/2's response says that it has finished when its client has, too.
+  const finishing = http2Stream(to) ?? to;
+  to.on("close", onClose).on("drain", onWake);
+  finishing.on("finish", onWake);
   try {
     for (;;) {
-      // `left` first: a body that always has more would win, and be read for nobody.
-      const next = await Promise.race([left, body.read()]);
-      if (next === "gone") {
-        body.cancel().catch(() => undefined);
-        return;
-      }
-      if (next.done) break;
-      if (!sink.write(next.value)) await Promise.race([new Promise((resolve) => to.once("drain", resolve)), gone]);
+      const { done, value } = await body.read();
+      if (gone) return;
+      if (done) break;
+      if (!sink.write(value)) await woken();
+      if (gone) return;
     }
+    to.off("drain", onWake);
+    const finished = woken();
     sink.end();
-    await Promise.race([new Promise((resolve) => to.once("finish", resolve)), gone]);
+    await finished;
   } catch {
-    to.destroy();
+    if (!gone) breakOff(to);
+  } finally {
+    to.off("close", onClose);
+    to.off("drain", onWake);
+    finishing.off("finish", onWake);
   }
 }

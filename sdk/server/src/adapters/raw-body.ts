@@ -2,6 +2,7 @@
 import type { IncomingMessage } from "node:http";
 import { RefusedError } from "@mppsol/core";
 import { SetupError } from "../errors.js";
+import { isWhole, mayHaveBody } from "./http2.js";
 
 const kept = new WeakMap<object, Uint8Array>();
 
@@ -36,10 +37,6 @@ export async function rawBody(
   return peek(message, limit);
 }
 
-function mayHaveBody({ headers }: IncomingMessage): boolean {
-  return headers["transfer-encoding"] !== undefined || Number(headers["content-length"] ?? 0) > 0;
-}
-
 /** Reads everything, and puts it back before the end of the stream is told. */
 function peek(message: IncomingMessage, limit: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
@@ -50,16 +47,18 @@ function peek(message: IncomingMessage, limit: number): Promise<Uint8Array> {
       act();
     };
     const onReadable = (): void => {
-      for (let chunk = message.read(); chunk !== null; chunk = message.read()) {
-        chunks.push(chunk as Buffer);
-        length += (chunk as Buffer).length;
+      // Not until there is none left: a read at the end would tell the end, and nobody behind the guard would hear of it.
+      while (message.readableLength > 0) {
+        const chunk = message.read() as Buffer;
+        chunks.push(chunk);
+        length += chunk.length;
         if (length > limit) {
           done(() => reject(new RefusedError("request-too-large")));
           return;
         }
       }
-      // `complete` turns true just before the end is pushed; the end is told on a later tick, unless there is data.
-      if (!message.complete) return;
+      // That turns true just before the end is pushed; the end is told on a later tick, unless there is data.
+      if (!isWhole(message)) return;
       const body = Buffer.concat(chunks, length);
       done(() => {
         if (length > 0) message.unshift(body);
