@@ -3,7 +3,7 @@ import type { SessionRequest } from "@mppsol/core";
 import { session } from "@mppsol/programs";
 import { Keypair, PublicKey } from "@solana/web3.js";
 import { expect } from "chai";
-import { DEPOSIT, GRACE, type Office, Plaza, RENT, refusal, UNIT, Wallet } from "./plaza.ts";
+import { DEPOSIT, GRACE, instead, type Office, Plaza, RENT, refusal, UNIT, Wallet } from "./plaza.ts";
 
 type Request = SessionRequest.SessionRequest;
 
@@ -195,6 +195,26 @@ describe("opening a managed session", () => {
     const wallet = await office.open({ seller });
     const guess = { id: "what might the challenge have been", request: wallet.challenge.request };
     expect(await refusal(office.sessions.open(guess, wallet.action))).equal("open-used");
+  });
+
+  it("is not called refused while it may land, though its terms are not offered any more", async () => {
+    const send = () => Promise.resolve();
+    const deaf = await plaza.office({ rpc: instead(plaza.rpc, { send }) });
+    const wallet = (await Wallet.prepare(office, { seller })).at(deaf);
+    const first = await wallet.present();
+    expect(first).include({ pending: true });
+    const later = await plaza.office({ config: { feeBps: 100 } });
+    const moved = wallet.at(later);
+    expect(await moved.present(), "nobody has sent it yet").deep.equal(first);
+    await later.sessions.tick();
+    const opened = await moved.open();
+    expect(opened).include({ status: "open", signature: (first as { signature: string }).signature });
+    const stranger = later.sessions.open({ ...wallet.challenge, id: "another" }, wallet.action);
+    expect(await refusal(stranger)).equal("challenge-mismatch");
+    expect(await moved.close()).include({ status: "closed", refunded: DEPOSIT });
+    expect(await refusal(moved.present())).equal("challenge-mismatch");
+    const never = await Wallet.prepare(office, { seller });
+    expect(await refusal(never.at(later).present())).equal("challenge-mismatch");
   });
 
   it("is refused for another transaction of the same channel", async () => {

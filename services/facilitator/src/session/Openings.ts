@@ -9,7 +9,7 @@ import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { Desks, Parts } from "./Desks.js";
 import type { Fronting } from "./Fronting.js";
 import type { StillPending } from "./ManagedSessions.js";
-import type { Terms } from "./Terms.js";
+import type { Recognised, Terms } from "./Terms.js";
 
 /** A transaction that has landed. */
 export interface Done {
@@ -36,7 +36,15 @@ export class Openings {
    * @throws {RefusedError} {FacilitatorError} and then nothing was broadcast, or what was has failed or can never land.
    */
   async open(action: SessionAction.Open, challenged: Challenged): Promise<Done | StillPending> {
-    const { seller, amount, settings } = await this.#terms.recognise(challenged.request);
+    let recognised: Recognised;
+    try {
+      recognised = await this.#terms.recognise(challenged.request);
+    } catch (error) {
+      const begun = await this.#begun(action, challenged.id);
+      if (begun === undefined) throw error;
+      return begun;
+    }
+    const { seller, amount, settings } = recognised;
     this.#requireStranger(action.payer, "payer");
     // In operator mode it must be the operator's key, which the challenge names.
     if (challenged.request.voucherSigner === "client") this.#requireStranger(action.authorizedSigner, "voucher signer");
@@ -68,6 +76,23 @@ export class Openings {
     if (channel.challengeId !== challenged.id || signature === undefined) throw new RefusedError("open-used");
     this.#desks.desk(channel).channels.remember(channel);
     return { channel, signature };
+  }
+
+  /**
+   * What has become of an open that was signed under terms which are not offered any more, as after a restart with another
+   * configuration: it may still land.
+   */
+  async #begun({ channelId, transaction }: SessionAction.Open, challengeId: string) {
+    const { store } = this.#parts;
+    const key = keyOf(transaction);
+    const record = key === undefined ? undefined : await store.charges.get(key);
+    const isOver = record?.state === "rejected" || record?.state === "expired";
+    if (record?.signature === undefined || isOver || record.challengeId !== `open:${channelId}`) return undefined;
+    const channel = await store.channels.get(channelId);
+    if (channel?.challengeId !== challengeId) return undefined;
+    const { signature } = record;
+    if (channel.status === "open" && channel.escrowed > 0n) return { channel, signature };
+    return channel.status === "closed" ? undefined : ({ pending: true, signature } as const);
   }
 
   /**
@@ -116,7 +141,8 @@ export class Openings {
         error instanceof FacilitatorError || (error instanceof RefusedError && error.code !== "unavailable");
       if (isKnown) throw error;
       const { store, onError } = this.#parts;
-      const record = await store.charges.get(keyOf(bytes)).catch(() => undefined);
+      const key = keyOf(bytes);
+      const record = key === undefined ? undefined : await store.charges.get(key).catch(() => undefined);
       const isOver = record?.state === "rejected" || record?.state === "expired";
       const signature = isOver ? undefined : (record?.signature ?? attempt.signature);
       if (signature === undefined) throw error;
@@ -158,10 +184,14 @@ async function signing<T>(work: () => Promise<T>, attempt: Attempt): Promise<T> 
   return kept;
 }
 
-/** By what the records of transactions go: hex SHA-256 of the message. */
-function keyOf(bytes: Uint8Array): string {
-  const { message } = VersionedTransaction.deserialize(bytes);
-  return createHash("sha256").update(message.serialize()).digest("hex");
+/** By what the records of transactions go: hex SHA-256 of the message. Undefined: they are no transaction. */
+function keyOf(bytes: Uint8Array): string | undefined {
+  try {
+    const { message } = VersionedTransaction.deserialize(bytes);
+    return createHash("sha256").update(message.serialize()).digest("hex");
+  } catch {
+    return undefined;
+  }
 }
 
 /** Runs `work`, which signs, once `lamports` are counted. */
