@@ -125,6 +125,28 @@ describe("@mppsol/mpp charge, with mppx's server and client", () => {
     });
   });
 
+  it("makes payments of the same price transactions of their own, and binds a reference that the seller gives", async () => {
+    const { handler } = shop();
+    const asked = async () => Challenge.fromResponse(await handler(new Request(URL_))).request.externalId;
+    const [one, two] = [await asked(), await asked()];
+    expect(one).to.match(/^mppx-/);
+    expect(one).not.to.equal(two);
+    const seller = town.person({ lamports: 0n, usdc: 1n }).publicKey.toBase58();
+    const mppx = MppxServer.create({
+      methods: [serverCharge({ recipient: seller, apiUrl: desk.url, network: "localnet" })],
+      realm: "shop.example",
+      secretKey: SECRET,
+    });
+    const selling = (externalId: string) => async (request: Request) => {
+      const result = await mppx.charge({ amount: String(PRICE), externalId })(request);
+      return result.status === 402 ? result.challenge : result.withReceipt(new Response(externalId));
+    };
+    const { authorization, again } = await paid(selling("order-7"));
+    const elsewhere = await selling("order-8")(new Request(URL_, { headers: { authorization } }));
+    expect(elsewhere.status).to.equal(402);
+    expect(await (await again()).text()).to.equal("order-7");
+  });
+
   it("serves one answer for one payment", async () => {
     const { handler } = shop();
     const { again, wallet } = await paid(handler);

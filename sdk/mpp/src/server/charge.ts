@@ -1,5 +1,5 @@
 // Charges for servers of mppx: the facilitator settles, this server needs no node, no key and no SOL.
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { ChargePayload, ChargeRequest, InvalidFieldError, type JsonObject, Network, RefusedError } from "@mppsol/core";
 import { ConfigError, type FacilitatorOptions, facilitator, memoryStore, type Store } from "@mppsol/server";
 import { Method, type Receipt } from "mppx";
@@ -41,6 +41,9 @@ type Details = {
 const LEASE_MS = 60_000;
 const SCOPE = "mppx:";
 
+/** What references begin with that no seller has given. */
+const OWN_REFERENCE = "mppx-";
+
 /**
  * The charge method of a server of mppx.
  * @throws {ConfigError} for parameters that nothing could be sold by.
@@ -71,12 +74,14 @@ export function charge(parameters: ChargeParameters) {
     async request({ request, credential }) {
       const amount = BigInt(request.amount);
       const currency = currencyOf(request.currency, mint);
+      // Its memo makes the payment of each challenge a transaction of its own.
+      const named = { externalId: request.externalId ?? `${OWN_REFERENCE}${randomBytes(12).toString("base64url")}` };
       try {
-        return { ...request, currency, methodDetails: await prepare(amount) };
+        return { ...request, ...named, currency, methodDetails: await prepare(amount) };
       } catch (error) {
         // What has been signed is judged by its own challenge.
         if (credential !== null && credential !== undefined && last !== undefined) {
-          return { ...request, currency, methodDetails: last };
+          return { ...request, ...named, currency, methodDetails: last };
         }
         throw asPaymentError(error);
       }
@@ -87,7 +92,7 @@ export function charge(parameters: ChargeParameters) {
       amount,
       currency,
       recipient: to,
-      externalId,
+      externalId: externalId?.startsWith(OWN_REFERENCE) ? undefined : externalId,
       network: methodDetails?.network,
       decimals: methodDetails?.decimals,
       tokenProgram: methodDetails?.tokenProgram,
