@@ -1,16 +1,18 @@
 // What accepting a voucher costs, signature and durable commit included, beside verifying one and nothing else. Writes
 // bench/voucher.json and the table in bench/README.md. Usage: npm run bench:voucher [-- --rounds N --size N --dry]
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, cpus, loadavg, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { memoryStore, pgliteStore, postgresStore, type Store } from "@mppsol/server/stores";
 import { hasPostgres, PostgresCluster } from "../../tests/support/postgres.js";
+import { type Latencies, openLoop } from "../support/loops.js";
+import { machine } from "../support/machine.js";
 import { replaceBetween } from "../table.js";
-import { acceptance, atRate, type Latencies, type Slice, saturate, verifyAll } from "./load.js";
+import { acceptance, type Slice, saturate, verifyAll } from "./load.js";
 import { tableOf } from "./report.js";
 import { BARE, type Verifier, verifiers } from "./verifiers.js";
-import { channels, open, vouchers } from "./vouchers.js";
+import { channels, open, type Prepared, vouchers } from "./vouchers.js";
 
 const { values } = parseArgs({
   options: {
@@ -52,7 +54,8 @@ async function measureStore(id: string, store: Store, pids: () => number[], with
     slices.push(await saturate(part(round), accept, CONCURRENCY, pids()));
   }
   const usual = slices.map(({ count, seconds }) => count / seconds).sort((a, b) => a - b)[ROUNDS >> 1] as number;
-  const latencies = await atRate(part(ROUNDS + 1), accept, Math.round(usual * OFFERED));
+  const last = part(ROUNDS + 1);
+  const latencies = await openLoop(last.length, Math.round(usual * OFFERED), (at) => accept(last[at] as Prepared));
   await store.close();
   return done({ id, slices, bare, latencies });
 }
@@ -74,7 +77,7 @@ function done(result: Result): Result {
   return result;
 }
 
-const loadBefore = loadavg()[0];
+const measuredOn = machine();
 const results: Result[] = [await measureVerifier(BARE)];
 results.push(await measureStore("memory (not durable)", memoryStore(), () => []));
 const folder = mkdtempSync(join(tmpdir(), "mppsol-bench-"));
@@ -101,13 +104,7 @@ if (!values.dry) {
   const record = {
     about: "npm run bench:voucher; see README.md. Microseconds of CPU a voucher, latencies in milliseconds.",
     date: new Date().toISOString().slice(0, 10),
-    machine: {
-      cpu: cpus()[0]?.model ?? "unknown",
-      cores: availableParallelism(),
-      node: process.version,
-      openssl: process.versions.openssl,
-      loadBefore,
-    },
+    machine: measuredOn,
     settings: { rounds: ROUNDS, size: SIZE, channels: CHANNELS, concurrency: CONCURRENCY, offered: OFFERED },
     results,
   };

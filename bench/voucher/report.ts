@@ -1,6 +1,6 @@
 // The table of what was measured.
+import { median } from "../support/numbers.js";
 import { table } from "../table.js";
-import type { Slice } from "./load.js";
 import type { Result } from "./main.js";
 
 const HEADS = [
@@ -21,9 +21,9 @@ export function tableOf(results: readonly Result[]): string {
 }
 
 function line({ id, slices, bare, latencies }: Result): string[] {
-  const own = median(slices, ({ ownCpu }) => ownCpu);
-  const database = median(slices, ({ databaseCpu }) => databaseCpu);
-  const limit = median(bare, ({ ownCpu }) => ownCpu);
+  const own = median(slices.map(({ ownCpu }) => ownCpu));
+  const database = median(slices.map(({ databaseCpu }) => databaseCpu));
+  const limit = median(bare.map(({ ownCpu }) => ownCpu));
   const errors = slices.reduce((sum, slice) => sum + slice.errors, latencies?.errors ?? 0);
   return [
     id,
@@ -37,11 +37,6 @@ function line({ id, slices, bare, latencies }: Result): string[] {
     latencies?.rate.toLocaleString("en-US") ?? "",
     `${errors}`,
   ];
-}
-
-function median(slices: readonly Slice[], of: (slice: Slice) => number): number {
-  const sorted = slices.map(of).sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
 function percent(share: number): string {
