@@ -1,6 +1,5 @@
 // The book of sponsors: one contract, kept by the memory of a process and by the database that several share.
-import type { SponsorBook } from "@mppsol/server";
-import { memoryBook, RACED } from "@mppsol/server/parts";
+import { memoryBook, RACED, type SponsorBook } from "@mppsol/server/parts";
 import { expect } from "chai";
 import { SqlBook } from "../../../services/facilitator/src/charge/SqlBook.ts";
 import { Market } from "./market.ts";
