@@ -36,6 +36,7 @@ async function serve(settings: Settings): Promise<void> {
     } catch {
       // The node was away, as it is now and then here.
       await facilitator?.close();
+      if (!process.connected) process.exit(0);
     }
   }
 }
