@@ -10,7 +10,7 @@ export { type Approved, approve, legsOf, type Sponsorship, type Terms } from "./
 export { Pull } from "./charge/pull.js";
 export { type PaymentTransaction, readTransaction } from "./charge/readTransaction.js";
 export { Sponsor } from "./charge/Sponsor.js";
-export { memoryBook, RACED } from "./charge/SponsorBook.js";
+export { BAR_MAX_MS, BAR_MS, memoryBook, RACED } from "./charge/SponsorBook.js";
 export { deskOf } from "./charge/selfSettlement.js";
 export { Turns } from "./charge/Turns.js";
 export * from "./facilitator/index.js";

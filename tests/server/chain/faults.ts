@@ -1,5 +1,5 @@
 // An Rpc with faults between: what nodes do when they are far away, behind, overloaded or wrong.
-import type { Rpc } from "../../../sdk/server/src/chain/index.ts";
+import type { Rpc, StatusOptions } from "../../../sdk/server/src/chain/index.ts";
 import { RpcError } from "../../../sdk/server/src/chain/index.ts";
 
 type Method = keyof Rpc;
@@ -61,6 +61,14 @@ export const down =
   (method = "test"): Fault =>
   () =>
     Promise.reject(new RpcError(method, new Error("down")));
+
+/** Fails where a transaction is followed, not where it is asked whether anybody else has sent it. */
+export const following =
+  (fault: Fault): Fault =>
+  (ask, args) => {
+    const { everywhere = false, history = false } = (args[1] ?? {}) as StatusOptions;
+    return everywhere && !history ? ask() : fault(ask, args);
+  };
 
 /** The node does it, and its answer is lost. */
 export const lost =

@@ -5,7 +5,7 @@ import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Grant, RequestContext } from "../../../sdk/server/src/intent.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
-import { down, first } from "../chain/faults.ts";
+import { down, first, following } from "../chain/faults.ts";
 import { ANSWER, paidBy, pull, request, Shop, type ShopOptions, signed, Town, USDC } from "./shop.ts";
 
 describe("charge, delivery", () => {
@@ -210,8 +210,9 @@ describe("charge, delivery", () => {
     const credential = await paidBy(shop, payer);
     const grant = await shop.sell(credential, keyed("k"));
     await grant.finish(ANSWER);
-    await shop.store.deliveries.sweep(time + 1, time);
-    time += 1_001;
+    time += 1;
+    await shop.store.deliveries.sweep(time, time);
+    time += 1_000;
     expect(await shop.refusal(credential, keyed("k"))).to.equal("challenge-used");
   });
 
@@ -288,10 +289,7 @@ describe("charge, delivery", () => {
       let price = 1_000_000n;
       const shop = new Shop(town, { price: () => price, settlement: { budgetMs: 0 } });
       const credential = await paidBy(shop, payer);
-      town.rpc.fault(
-        "status",
-        first(2, async () => ({ contextSlot: 0n })),
-      );
+      town.rpc.fault("status", following(first(2, async () => ({ contextSlot: 0n }))));
       expect(await shop.refusal(credential)).to.equal("pending");
       price = 1_000_001n;
       const grant = await shop.sell(credential);

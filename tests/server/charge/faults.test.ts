@@ -4,7 +4,7 @@ import { expect } from "chai";
 import fc from "fast-check";
 import { RpcError } from "../../../sdk/server/src/chain/index.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
-import { down, type Fault, first, lost, swallow } from "../chain/faults.ts";
+import { down, type Fault, first, following, lost, swallow } from "../chain/faults.ts";
 import { paidBy, pull, request, Shop, type ShopOptions, signed, Town } from "./shop.ts";
 
 describe("charge, when nodes fail", () => {
@@ -62,7 +62,7 @@ describe("charge, when nodes fail", () => {
         ["a send whose answer is lost", "send", lost(), ["grant"]],
         ["a send that fails once", "send", first(1, down()), ["grant", "pending"]],
         ["a node that forgets to pass the bytes on", "send", first(1, swallow), ["grant", "pending"]],
-        ["statuses that do not come", "status", down(), ["pending"]],
+        ["statuses that do not come", "status", following(down()), ["pending"]],
         ["statuses of a node that is far behind", "status", async () => ({ contextSlot: 0n }), ["pending"]],
         ["a transaction that no node hands out", "transaction", async () => undefined, ["pending"]],
         ["a transaction that is not to be had", "transaction", down(), ["pending"]],
@@ -96,11 +96,45 @@ describe("charge, when nodes fail", () => {
         });
       }
 
+      it("a payment that landed for another store of the same recipient, is not served again by a node that lags behind", async () => {
+        const there = new Shop(town, options());
+        const here = new Shop(town, { ...options(), recipient: there.recipient });
+        const { challenge, request } = await there.challenge();
+        const transaction = await signed(town, request, payer);
+        expect(await there.refusal(pull(challenge, transaction))).to.equal("grant");
+        // A stranger shows what stands on the chain, to a process whose node tries it on an older block.
+        town.rpc.fault("simulate", async () => ({ err: null, logs: [], slot: 1n }));
+        town.rpc.forget();
+        const again = pull((await here.challenge()).challenge, transaction);
+        expect(await here.refusal(again)).to.equal("signature-consumed");
+        expect(await here.refusal(again), "for good").to.equal("signature-consumed");
+        expect(town.rpc.calls("send")).to.equal(0);
+        town.rpc.heal();
+        expect(await town.lamports(there.recipient)).to.equal(1_000_000n);
+        expect(await here.refusal(await paidBy(here, payer)), "others are").to.equal("grant");
+      });
+
+      it("an endpoint that does not say what it knows holds no payment up; where none does, nothing is sent", async () => {
+        const shop = new Shop(town, options());
+        const [one, other] = [await paidBy(shop, payer), await paidBy(shop, payer)];
+        town.rpc.fault("status", (ask, args) => {
+          const { everywhere = false } = (args[1] ?? {}) as { everywhere?: boolean };
+          return everywhere ? down()(ask, args) : ask();
+        });
+        expect(await shop.refusal(one)).to.equal("grant");
+        town.rpc.fault("status", down());
+        town.rpc.forget();
+        expect(await shop.refusal(other)).to.equal("unavailable");
+        expect(town.rpc.calls("send")).to.equal(0);
+        town.rpc.heal();
+        expect(await shop.refusal(other)).to.equal("grant");
+      });
+
       it("an answer of a node that lags behind does not expire a transaction that has landed", async () => {
         const shop = new Shop(town, quick(options()));
         const credential = await paidBy(shop, payer);
         // It lands, and nobody notices.
-        town.rpc.fault("status", down());
+        town.rpc.fault("status", following(down()));
         expect(await shop.refusal(credential)).to.equal("pending");
         const slot = BigInt(await town.connection.getSlot("finalized"));
         town.net.warpSlots(1_000);
@@ -147,7 +181,7 @@ describe("charge, when nodes fail", () => {
     };
     const shop = new Shop(town, { onError, settlement: { onError, budgetMs: 30 } });
     const credential = await paidBy(shop, payer);
-    town.rpc.fault("status", down());
+    town.rpc.fault("status", following(down()));
     expect(await shop.refusal(credential)).to.equal("pending");
     town.rpc.heal();
     expect(await shop.refusal(credential)).to.equal("grant");
@@ -314,7 +348,7 @@ describe("charge, when nodes fail", () => {
       const store = memoryStore();
       const shop = new Shop(town, quick(), store);
       const mine = { recipient: shop.recipient };
-      town.rpc.fault("status", down());
+      town.rpc.fault("status", following(down()));
       const landed = await paidBy(shop, payer);
       expect(await shop.refusal(landed)).to.equal("pending");
       town.rpc.fault("send", swallow);
@@ -354,7 +388,7 @@ describe("charge, when nodes fail", () => {
 
     it("goes on by itself until it is stopped", async () => {
       const shop = new Shop(town, quick());
-      town.rpc.fault("status", down());
+      town.rpc.fault("status", following(down()));
       const credential = await paidBy(shop, payer);
       expect(await shop.refusal(credential)).to.equal("pending");
       town.rpc.heal();

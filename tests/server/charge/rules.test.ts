@@ -22,6 +22,7 @@ import {
   Keypair,
   MessageV0,
   PublicKey,
+  SYSVAR_CLOCK_PUBKEY,
   SystemProgram,
   TransactionInstruction,
   TransactionMessage,
@@ -649,6 +650,42 @@ describe("charge, what is refused before it is sent", () => {
       }
     });
 
+    for (const discriminator of [4, 7, 8, 11, 12, 13, 14, 15]) {
+      it(`Lighthouse's instruction ${discriminator}, which can look at more than the payer's accounts, is not sponsored`, () =>
+        attack({ sponsor }, "instruction-unexpected", {
+          instructions: (honest) => [...honest, assertion([payer.publicKey], discriminator)],
+        }));
+    }
+
+    for (const [about, accounts] of [
+      ["nothing, as one about the time is", []],
+      ["the clock", [SYSVAR_CLOCK_PUBKEY]],
+      ["an account of somebody else", [Keypair.generate().publicKey]],
+      ["the recipient's account", "recipient"],
+      ["the payer's account and another", "both"],
+    ] as const) {
+      it(`an assertion about ${about}, is not sponsored`, () =>
+        attack(usdc({ sponsor }), "instruction-unexpected", (shop) => {
+          const named = { recipient: [ata(shop.recipient)], both: [ata(payer.publicKey), SYSVAR_CLOCK_PUBKEY] };
+          const keys = typeof accounts === "string" ? named[accounts] : accounts;
+          return { instructions: (honest) => [...honest, looking(keys)] };
+        }));
+    }
+
+    it("assertions about the payer, and about the account that it pays from, are sponsored", async () => {
+      const shop = await shopOf(usdc({ sponsor }));
+      for (const discriminator of [2, 3, 5, 6, 9, 10]) {
+        const own = [looking([payer.publicKey], discriminator), looking([ata(payer.publicKey)], discriminator)];
+        const credential = await paidBy(shop, payer, { instructions: (honest) => [...honest, ...own] });
+        // The embedded chain has no Lighthouse: what the policy lets through is tried, and fails there.
+        town.rpc.forget();
+        town.rpc.fault("simulate", async () => ({ err: "a trial", logs: [] }));
+        expect(await shop.refusal(credential)).to.equal("simulation-failed");
+        expect(town.rpc.calls("simulate")).to.equal(1);
+        town.rpc.heal();
+      }
+    });
+
     for (const discriminator of [0, 1, 16, 17]) {
       both(`Lighthouse's instruction ${discriminator}, which is no mere assertion`, "instruction-unexpected", () => ({
         instructions: (honest) => [...honest, assertion([payer.publicKey], discriminator)],
@@ -1077,6 +1114,15 @@ function assertion(accounts: readonly PublicKey[], discriminator = 9): Transacti
     programId: LIGHTHOUSE,
     // Signers, so that the Memo program, which stands in for it, is content.
     keys: accounts.map((pubkey) => ({ pubkey, isSigner: true, isWritable: false })),
+    data: Buffer.of(discriminator, 0),
+  });
+}
+
+/** An assertion as wallets make it: nobody signs for it. */
+function looking(accounts: readonly PublicKey[], discriminator = 9): TransactionInstruction {
+  return new TransactionInstruction({
+    programId: LIGHTHOUSE,
+    keys: accounts.map((pubkey) => ({ pubkey, isSigner: false, isWritable: false })),
     data: Buffer.of(discriminator, 0),
   });
 }

@@ -1,4 +1,6 @@
 // What a sponsor can be made to pay: attacks that work over several payments, or between two steps of one.
+
+import type { Credential } from "@mppsol/core";
 import {
   createBurnInstruction,
   createCloseAccountInstruction,
@@ -11,7 +13,8 @@ import {
 import { Keypair, SystemProgram, type VersionedTransaction } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Account } from "../../../sdk/server/src/chain/index.ts";
-import type { Paid } from "../../../sdk/server/src/charge/index.ts";
+import type { Paid, SponsorBook, SponsorOptions } from "../../../sdk/server/src/charge/index.ts";
+import { memoryBook } from "../../../sdk/server/src/charge/SponsorBook.ts";
 import { Turns } from "../../../sdk/server/src/charge/Turns.ts";
 import { ata, paidBy, pull, Shop, type ShopOptions, signed, Town, USDC } from "./shop.ts";
 
@@ -28,15 +31,18 @@ describe("charge, what a sponsor can be made to pay", () => {
   afterEach(() => town.rpc.heal());
 
   describe("the rent of a split's account that is closed and created again and again", () => {
+    const DAY = 24 * 60 * 60 * 1000;
     let time: number;
     let owner: Keypair;
     let shop: Shop;
+    let book: SponsorBook;
     beforeEach(async () => {
       time = Date.now();
       owner = town.person();
+      book = memoryBook();
       const now = () => time;
       shop = new Shop(town, {
-        sponsor,
+        sponsor: { signer: sponsor, book },
         now,
         currency: USDC.toBase58(),
         splits: [{ recipient: owner.publicKey.toBase58(), amount: 1_000n, ataCreationRequired: true }],
@@ -79,7 +85,7 @@ describe("charge, what a sponsor can be made to pay", () => {
     it("is paid again when the window is over", async () => {
       expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
       await close();
-      time += 24 * 60 * 60 * 1000;
+      time += DAY;
       expect(await shop.refusal(await paidBy(shop, payer))).to.equal("grant");
     });
 
@@ -115,6 +121,39 @@ describe("charge, what a sponsor can be made to pay", () => {
       expect(await shop.refusal(credentials[1]!)).to.equal("sponsorship-denied");
       expect((await shop.challenge()).request.feePayer).to.equal(false);
       expect(await town.lamports(sponsor.publicKey)).to.equal(before);
+    });
+
+    describe("whose charge's process died before it was signed", () => {
+      let credential: Credential.Credential;
+      beforeEach(async () => {
+        const charge = { key: "dead", challengeId: "dead", payer: "payer", recipient: "seller", currency: "sol" };
+        await shop.store.charges.claim({ ...charge, state: "received", amount: 1n, sponsored: 1n }, time);
+        const account = ata(owner.publicKey).toBase58();
+        expect(await book.claimRent({ account, holder: "dead", until: time + DAY, now: time })).to.equal("dead");
+        credential = await paidBy(shop, payer);
+      });
+
+      it("is left to payers once nobody is thought to be at work on it", async () => {
+        expect((await shop.challenge()).request.feePayer, "it may be under way").to.equal(true);
+        time += 10_000;
+        expect((await shop.challenge()).request.feePayer).to.equal(false);
+        time += 139_999;
+        expect((await shop.challenge()).request.feePayer).to.equal(false);
+      });
+
+      it("is paid for another as soon as that one can never land", async () => {
+        time += 150_000;
+        expect((await shop.challenge()).request.feePayer).to.equal(true);
+        expect(await shop.refusal(credential)).to.equal("grant");
+        expect(await town.tokens(owner.publicKey)).to.equal(1_000n);
+      });
+
+      it("stays with the one that was signed in time, however long that takes", async () => {
+        await shop.store.charges.advance("dead", ["received"], "signed", { signature: `of ${time}`, wire: "" }, time);
+        time += 200_000;
+        expect((await shop.challenge()).request.feePayer).to.equal(true);
+        expect(await book.rentHolders([ata(owner.publicKey).toBase58()], time)).to.deep.equal(["dead"]);
+      });
     });
 
     it("is not held against an owner whose payment never landed", async () => {
@@ -186,6 +225,89 @@ describe("charge, what a sponsor can be made to pay", () => {
     expect(answers.filter((answer) => answer === "grant")).to.have.length(1);
     expect(answers.filter((answer) => answer === "simulation-failed")).to.have.length(9);
     expect(before - (await town.lamports(sponsor.publicKey))).to.equal(10_200n);
+  });
+
+  describe("by payments that fail on chain, whatever it was that made them", () => {
+    let time: number;
+    let thief: Keypair;
+    beforeEach(() => {
+      time = Date.now();
+      thief = town.person({ lamports: 5_000_000_000n });
+    });
+
+    function shopOf(book: SponsorBook, more: Partial<SponsorOptions> = {}): Shop {
+      const now = () => time;
+      return new Shop(town, { sponsor: { signer: sponsor, book, ...more }, now, settlement: { now } });
+    }
+
+    /** The money is gone between the trial and the landing. */
+    async function failing(shop: Shop): Promise<string> {
+      const credential = await paidBy(shop, thief);
+      let isThere = true;
+      town.rpc.fault("send", async (ask) => {
+        if (isThere) {
+          isThere = false;
+          const all = await town.lamports(thief.publicKey);
+          await town.run(
+            [SystemProgram.transfer({ fromPubkey: thief.publicKey, toPubkey: sponsor.publicKey, lamports: all })],
+            [thief],
+          );
+        }
+        return ask();
+      });
+      try {
+        return await shop.refusal(credential);
+      } finally {
+        town.rpc.heal();
+        town.net.airdrop(thief.publicKey.toBase58(), 5_000_000_000n);
+      }
+    }
+
+    it("is so once: nothing more is signed for that payer for ten minutes, then twenty, in no process", async () => {
+      const book = memoryBook();
+      const shop = shopOf(book);
+      for (const minutes of [10, 20]) {
+        expect(await failing(shop)).to.equal("transaction-failed");
+        const elsewhere = shopOf(book, { authorize: () => expect.fail("it is not asked about") });
+        const before = await town.lamports(sponsor.publicKey);
+        expect(await elsewhere.refusal(await paidBy(elsewhere, thief))).to.equal("sponsorship-denied");
+        time += minutes * 60_000 - 1;
+        expect(await shop.refusal(await paidBy(shop, thief))).to.equal("sponsorship-denied");
+        expect(await town.lamports(sponsor.publicKey)).to.equal(before);
+        expect(await shop.refusal(await paidBy(shop, payer)), "others are").to.equal("grant");
+        time += 1;
+        expect(await shop.refusal(await paidBy(shop, thief))).to.equal("grant");
+      }
+    });
+
+    it("is known to whoever looks what became of it", async () => {
+      const book = memoryBook();
+      const shop = shopOf(book);
+      town.rpc.fault("status", async () => ({ contextSlot: 0n }));
+      const credential = await paidBy(shop, thief);
+      const all = await town.lamports(thief.publicKey);
+      town.rpc.fault("send", async (ask) => {
+        await town.run(
+          [SystemProgram.transfer({ fromPubkey: thief.publicKey, toPubkey: sponsor.publicKey, lamports: all })],
+          [thief],
+        );
+        town.rpc.fault("send", (again) => again());
+        return ask();
+      });
+      expect(await shop.refusal(credential)).to.equal("pending");
+      town.rpc.heal();
+      expect(await book.isBarred(thief.publicKey.toBase58(), time)).to.equal(false);
+      expect((await shop.reconciler().tick()).rejected).to.equal(1);
+      expect(await book.isBarred(thief.publicKey.toBase58(), time)).to.equal(true);
+    });
+
+    it("is not held against who pays the fee itself", async () => {
+      const book = memoryBook();
+      const shop = shopOf(book, { minimumBalance: 10n ** 15n });
+      expect((await shop.challenge()).request.feePayer).to.equal(false);
+      expect(await failing(shop)).to.be.oneOf(["transaction-failed", "pending", "transaction-expired"]);
+      expect(await book.isBarred(thief.publicKey.toBase58(), time)).to.equal(false);
+    });
   });
 
   it("payments that a payer can afford, made at once, are all granted, and nobody else's wait for them", async () => {

@@ -17,7 +17,7 @@ import {
   WrongClusterError,
 } from "../../../sdk/server/src/index.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
-import { down, faulty } from "../chain/faults.ts";
+import { down, faulty, following } from "../chain/faults.ts";
 import { pull, push, signatureOf, signed, Town } from "../charge/shop.ts";
 import { Market, Purse, Stall } from "../session/market.ts";
 import { challengesOf, codeOf, SECRET } from "./fakes.ts";
@@ -215,7 +215,7 @@ describe("payments by charge, on a chain", () => {
     const handle = payments.charge(PRICE)(sunny);
     const payer = town.person({ usdc: 50_000n });
     const { header } = await authorization(handle, payer);
-    rpc.fault("status", down());
+    rpc.fault("status", following(down()));
     const first = await handle(get({ authorization: header }));
     expect([first.status, first.headers.get("retry-after")]).to.deep.equal([202, "2"]);
     expect(first.headers.get("www-authenticate")).to.equal(null);
@@ -232,7 +232,7 @@ describe("payments by charge, on a chain", () => {
     const both = payments.offer(payments.charge(PRICE), inSol)(sunny);
     const before = await town.lamports(seller.publicKey);
     const { header } = await authorization(inSol(sunny), town.person());
-    rpc.fault("status", down());
+    rpc.fault("status", following(down()));
     expect((await both(get({ authorization: header }))).status).to.equal(202);
     rpc.heal();
     const then = await both(get({ authorization: header }));

@@ -81,7 +81,8 @@ export class Sponsor {
   readonly #minimum: bigint;
   readonly #rentWindowMs: number;
   readonly #rpc: Rpc;
-  readonly #now: () => number;
+  /** Unix milliseconds. */
+  readonly now: () => number;
   #believed: { readonly available: Promise<boolean>; readonly until: number } | undefined;
 
   /** @throws {RangeError} for a priority fee that no charge is worth. */
@@ -100,12 +101,12 @@ export class Sponsor {
     this.book = options.book ?? memoryBook();
     this.onPaid = options.onPaid ?? (() => {});
     this.#rpc = rpc;
-    this.#now = now;
+    this.now = now;
   }
 
   /** Whether a fresh challenge may promise that the fee is paid. While no node answers, what was known last. */
   isAvailable(): Promise<boolean> {
-    if (this.#believed === undefined || this.#now() >= this.#believed.until) {
+    if (this.#believed === undefined || this.now() >= this.#believed.until) {
       const before = this.#believed?.available ?? Promise.resolve(true);
       this.#believe(
         this.#rpc.balance(this.address).then(
@@ -124,6 +125,12 @@ export class Sponsor {
    * @throws {RpcError}
    */
   async commit(expense: Expense): Promise<Commitment> {
+    if (await this.book.isBarred(expense.payer, this.now())) {
+      throw new RefusedError(
+        "sponsorship-denied",
+        "A payment of this payer has failed on chain at this server's cost.",
+      );
+    }
     const balance = await this.#rpc.balance(this.address);
     const end = await this.book.hold(this.address, expense.lamports, balance - RENT_EXEMPT);
     if (end === undefined) throw this.exhausted();
@@ -155,7 +162,7 @@ export class Sponsor {
    * @returns `undefined`, or who has it.
    */
   async claimRent(account: string, charge: string, instead?: string): Promise<string | undefined> {
-    const now = this.#now();
+    const now = this.now();
     const until = now + this.#rentWindowMs;
     const claim = { account, holder: charge, until, now, ...(instead === undefined ? {} : { instead }) };
     const holder = await this.book.claimRent(claim);
@@ -164,7 +171,7 @@ export class Sponsor {
 
   /** Rent was paid for accounts of these: whichever was not this charge's to create was there when it was tried. */
   async hasCreated(accounts: readonly string[], charge: string): Promise<void> {
-    const holders = await this.book.rentHolders(accounts, this.#now());
+    const holders = await this.book.rentHolders(accounts, this.now());
     for (const [at, account] of accounts.entries()) {
       const holder = holders[at];
       if (holder !== charge) await this.claimRent(account, RACED, holder);
@@ -173,7 +180,7 @@ export class Sponsor {
 
   /** Who was paid the rent of the account lately, or is about to be: a charge's key, {RACED}, or nobody. */
   async rentHolder(account: string): Promise<string | undefined> {
-    return (await this.book.rentHolders([account], this.#now()))[0];
+    return (await this.book.rentHolders([account], this.now()))[0];
   }
 
   /** The refusal of a charge that the sponsor cannot pay for. */
@@ -183,6 +190,6 @@ export class Sponsor {
   }
 
   #believe(available: Promise<boolean>): void {
-    this.#believed = { available, until: this.#now() + BALANCE_TTL_MS };
+    this.#believed = { available, until: this.now() + BALANCE_TTL_MS };
   }
 }

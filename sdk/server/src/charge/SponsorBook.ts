@@ -20,7 +20,31 @@ export interface SponsorBook {
   rentHolders(accounts: readonly string[], now: number): Promise<(string | undefined)[]>;
   /** Takes a charge's claim back: nothing was signed. */
   releaseRent(account: string, holder: string): Promise<void>;
+  /**
+   * Puts down that a payment of the payer has failed on chain at the sponsor's cost: it is barred for {BAR_MS} or longer. The same
+   * payment counts once, however often it is told of in a row.
+   */
+  strike(strike: Strike): Promise<void>;
+  /** Whether nothing more is signed for the payer for now. */
+  isBarred(payer: string, now: number): Promise<boolean>;
 }
+
+export interface Strike {
+  /** Base58. */
+  readonly payer: string;
+  /** The charge's key. */
+  readonly charge: string;
+  /** Unix milliseconds. */
+  readonly now: number;
+}
+
+const MINUTE_MS = 60_000;
+
+/** Milliseconds that a payer is barred for after its first failure. It doubles with every further one, up to {BAR_MAX_MS}. */
+export const BAR_MS = 10 * MINUTE_MS;
+
+/** The longest that a payer is barred; so long after that its failures are forgotten. */
+export const BAR_MAX_MS = 24 * 60 * MINUTE_MS;
 
 export interface RentClaim {
   /** Base58. */
@@ -43,6 +67,7 @@ class MemoryBook implements SponsorBook {
   readonly #turns = new Turns();
   readonly #held = new Map<string, bigint>();
   readonly #rents = new Map<string, { holder: string; until: number }>();
+  readonly #strikes = new Map<string, { failures: number; charge: string; until: number }>();
 
   turn(name: string, waitMs: number): Promise<(() => void) | undefined> {
     return this.#turns.take(name, waitMs);
@@ -76,5 +101,17 @@ class MemoryBook implements SponsorBook {
 
   async releaseRent(account: string, holder: string): Promise<void> {
     if (this.#rents.get(account)?.holder === holder) this.#rents.delete(account);
+  }
+
+  async strike({ payer, charge, now }: Strike): Promise<void> {
+    for (const [other, { until }] of this.#strikes) if (until + BAR_MAX_MS <= now) this.#strikes.delete(other);
+    const known = this.#strikes.get(payer);
+    if (known?.charge === charge) return;
+    const failures = (known?.failures ?? 0) + 1;
+    this.#strikes.set(payer, { failures, charge, until: now + Math.min(BAR_MS * 2 ** (failures - 1), BAR_MAX_MS) });
+  }
+
+  async isBarred(payer: string, now: number): Promise<boolean> {
+    return (this.#strikes.get(payer)?.until ?? 0) > now;
   }
 }

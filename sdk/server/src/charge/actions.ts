@@ -41,7 +41,7 @@ export type Action =
   /** Compute units; micro-lamports a unit; bytes. */
   | { readonly kind: "compute-limit" | "compute-price" | "data-limit"; readonly value: bigint }
   /** Fails the transaction unless something holds; changes nothing. */
-  | { readonly kind: "assertion"; readonly accounts: readonly string[] }
+  | { readonly kind: "assertion"; readonly discriminator: number; readonly accounts: readonly string[] }
   | { readonly kind: "nonce-advance" }
   | { readonly kind: "other" };
 
@@ -126,7 +126,7 @@ function computeBudget({ accounts, data }: Instruction): Action {
 /** 2 to 15 assert; 0 and 1 write accounts that the payer pays for, the rest calls other programs. */
 function lighthouse({ accounts, data }: Instruction): Action {
   const discriminator = data[0] ?? 0;
-  return discriminator >= 2 && discriminator <= 15 ? { kind: "assertion", accounts } : OTHER;
+  return discriminator >= 2 && discriminator <= 15 ? { kind: "assertion", discriminator, accounts } : OTHER;
 }
 
 function viewOf(data: Uint8Array): DataView {

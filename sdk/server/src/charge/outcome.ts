@@ -21,7 +21,13 @@ export const UNDER_WAY: readonly ChargeState[] = ["signed", "sent", "unknown"];
 export async function conclude(desk: Desk, charge: Charge, fate: Fate): Promise<Charge | undefined> {
   if (fate.kind === "pending") return undefined;
   if (fate.kind === "expired") return write(desk, charge, "expired");
-  if (fate.err !== null) return reject(desk, charge, "transaction-failed");
+  if (fate.err !== null) {
+    const { payer, key, sponsored } = charge;
+    // Before it is written down, so that nothing is forgotten by a crash in between.
+    if (sponsored > 0n && !isFeePayerPoor(fate.err))
+      await desk.sponsor?.book.strike({ payer, charge: key, now: desk.now() });
+    return reject(desk, charge, "transaction-failed");
+  }
   const transaction = await desk.rpc.transaction(charge.signature!, desk.landing.commitment);
   // A node that knows the status may not have the transaction yet.
   if (transaction === undefined) return undefined;
@@ -33,6 +39,13 @@ export async function conclude(desk: Desk, charge: Charge, fate: Fate): Promise<
   return verdict.paid
     ? write(desk, charge, fate.commitment === "finalized" ? "finalized" : "confirmed", undefined, paid)
     : write(desk, charge, "rejected", verdict.code, paid);
+}
+
+/** Too little for the fee, or too little left of it for an account to stay. The fee payer is the first account. */
+export function isFeePayerPoor(err: unknown): boolean {
+  if (err === "InsufficientFundsForFee") return true;
+  const rent = (err as { InsufficientFundsForRent?: { account_index?: unknown } } | null)?.InsufficientFundsForRent;
+  return rent?.account_index === 0;
 }
 
 async function verify(desk: Desk, charge: Charge, transaction: ParsedTransactionWithMeta): Promise<Verdict> {

@@ -55,6 +55,12 @@ export interface Approved {
 /** Most assertions of a wallet in a transaction that the server pays for. */
 const MAX_ASSERTIONS = 3;
 
+/**
+ * Those of Lighthouse that look at one account, which is all that they are given: `AssertAccountData` 2, `AssertAccountInfo` 5
+ * and `AssertTokenAccount` 9, each with its variant for several assertions.
+ */
+const OF_ONE_ACCOUNT: ReadonlySet<number> = new Set([2, 3, 5, 6, 9, 10]);
+
 /** The legs of a request, the primary recipient's first. */
 export function legsOf(request: ChargeRequest.ChargeRequest, token: Token | undefined): Leg[] {
   return ChargeRequest.legs(request).map(({ recipient, amount }) => ({
@@ -93,7 +99,7 @@ export function approve(payment: PaymentTransaction, terms: Terms): Approved {
   });
   if (sponsor !== undefined) {
     checkIsolation(payment, sponsor.address);
-    if (only(actions, "assertion").length > MAX_ASSERTIONS) throw new RefusedError("instruction-unexpected");
+    checkAssertions(only(actions, "assertion"), [payer, sourceOf(payer, terms)]);
     checkCost(cost, sponsor);
   }
   return { payer, legs, creations: created, cost };
@@ -123,7 +129,7 @@ function checkSigners({ feePayer, signers }: PaymentTransaction, payer: string, 
 /** Every transfer is a leg and every leg a transfer, one to one. */
 function checkTransfers(transfers: readonly Transfer[], legs: readonly Leg[], payer: string, terms: Terms): void {
   const { request, token } = terms;
-  const source = token === undefined ? payer : tokenAccount(payer, request.currency, token.program);
+  const source = sourceOf(payer, terms);
   const open = [...legs];
   for (const transfer of transfers) {
     if (transfer.authority !== payer || transfer.source !== source) throw new RefusedError("transfer-authority");
@@ -134,6 +140,11 @@ function checkTransfers(transfers: readonly Transfer[], legs: readonly Leg[], pa
     open.splice(at, 1);
   }
   if (open.length > 0) throw new RefusedError("transfer-missing");
+}
+
+/** What the payer pays from. */
+function sourceOf(payer: string, { request, token }: Terms): string {
+  return token === undefined ? payer : tokenAccount(payer, request.currency, token.program);
 }
 
 function strayCode({ destination, amount }: Transfer, legs: readonly Leg[]): Refusal.Code {
@@ -178,6 +189,18 @@ function checkMemos(memos: readonly Memo[], payer: string, { request, requireMem
   if (!requireMemo || request.externalId === undefined) return;
   const wanted = Buffer.from(request.externalId, "utf8");
   if (!memos.some(({ data }) => wanted.equals(data))) throw new RefusedError("memo-missing");
+}
+
+/**
+ * What the server pays for must not hang on anything but the payer's means: an assertion about time, or about accounts that
+ * others move, could hold when it is tried and fail when it lands.
+ */
+function checkAssertions(assertions: readonly Of<"assertion">[], own: readonly string[]): void {
+  const sound = assertions.every(({ discriminator, accounts }) => {
+    const [account] = accounts;
+    return OF_ONE_ACCOUNT.has(discriminator) && accounts.length === 1 && account !== undefined && own.includes(account);
+  });
+  if (!sound || assertions.length > MAX_ASSERTIONS) throw new RefusedError("instruction-unexpected");
 }
 
 function checkCost(cost: Cost, { maxPriorityLamports, maxLamports }: Sponsorship): void {

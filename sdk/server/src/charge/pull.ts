@@ -6,7 +6,7 @@ import { PublicKey } from "@solana/web3.js";
 import { SimulationError } from "../chain/errors.js";
 import { type Broadcast, broadcastOf, type Fate, land, lastValidBound } from "../chain/landing.js";
 import { addSignature } from "../chain/signer.js";
-import { sleep } from "../chain/sleep.js";
+import { sleep, within } from "../chain/sleep.js";
 import { verifySignature } from "../chain/verify.js";
 import { StoreConflictError } from "../stores/errors.js";
 import type { Charge } from "../stores/Store.js";
@@ -14,7 +14,7 @@ import { totalOf } from "./cost.js";
 import { assetOfRequest, type Desk, orUnavailable } from "./desk.js";
 import { Flights } from "./Flights.js";
 import { GiveUp } from "./GiveUp.js";
-import { conclude } from "./outcome.js";
+import { conclude, isFeePayerPoor } from "./outcome.js";
 import { type Approved, approve } from "./policy.js";
 import { type PaymentTransaction, readTransaction } from "./readTransaction.js";
 import { claimRents } from "./rent.js";
@@ -45,6 +45,9 @@ const PASSING: ReadonlySet<Refusal.Code> = new Set(["unavailable", "sponsor-exha
 /** How often a blockhash that a lagging node does not know is tried again. */
 const BLOCKHASH_TRIES = 3;
 const BLOCKHASH_PAUSE_MS = 400;
+
+/** Milliseconds in which all endpoints say whether they know a signature; then one that answers is enough. */
+const EVERYWHERE_MS = 2_000;
 
 /** How long a sponsored payment waits for those that its payer has under way. */
 const TURN_MS = 10_000;
@@ -201,6 +204,7 @@ export class Pull {
       }
       const { signature, wire, lastValidBlockHeight } = broadcastOf(transaction, await lastValidBound(rpc));
       const kept = { signature, wire: Buffer.from(wire).toString("base64"), lastValidBlockHeight };
+      await this.#requireNew(signature);
       if (!pulled.giveUp.commit()) throw new RefusedError("unavailable", "This took too long. Nothing was signed.");
       isKept = true;
       // Whoever else works on this charge has the same bytes, one of us goes on, and has counted what it costs.
@@ -235,6 +239,22 @@ export class Pull {
     }
     flight.commitment = undefined;
     flight.rents = [];
+  }
+
+  /**
+   * Nobody else has sent it: the trial does not show that where the node lags behind. We have not, or its charge would be
+   * past `received`; a signature of the sponsor's that the cluster knows was given at another store.
+   * @throws {RefusedError} `signature-consumed`
+   */
+  async #requireNew(signature: string): Promise<void> {
+    const { rpc, onError } = this.#desk;
+    const everywhere = rpc.status(signature, { everywhere: true }).catch((error: unknown) => {
+      onError(error);
+      return undefined;
+    });
+    // One endpoint that is down or slow holds no payment up.
+    const { status } = (await within(everywhere, EVERYWHERE_MS)) ?? (await rpc.status(signature));
+    if (status !== undefined) throw new RefusedError("signature-consumed");
   }
 
   async #try({ transaction }: PaymentTransaction, sponsor: Sponsor | undefined): Promise<void> {
@@ -319,13 +339,6 @@ export function settledOf({ state, signature, payer, updatedAt, reason }: Charge
     default:
       return { kind: "pending", signature: signature! };
   }
-}
-
-/** Too little for the fee, or too little left of it for an account to stay. The fee payer is the first account. */
-function isFeePayerPoor(err: unknown): boolean {
-  if (err === "InsufficientFundsForFee") return true;
-  const rent = (err as { InsufficientFundsForRent?: { account_index?: unknown } } | null)?.InsufficientFundsForRent;
-  return rent?.account_index === 0;
 }
 
 function isCode(reason: string | undefined): reason is Refusal.Code {

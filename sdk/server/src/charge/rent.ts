@@ -2,7 +2,7 @@
 // creates the same account at the same time, in whatever process.
 import { RefusedError } from "@mppsol/core";
 import { sleep } from "../chain/sleep.js";
-import type { ChargeState, ChargeStore } from "../stores/Store.js";
+import type { Charge, ChargeState, ChargeStore } from "../stores/Store.js";
 import type { Sponsor } from "./Sponsor.js";
 import { RACED } from "./SponsorBook.js";
 
@@ -15,6 +15,9 @@ const LOOKS = 3;
 
 /** States of a charge that nothing more is to be paid for. */
 const DEAD: readonly ChargeState[] = ["rejected", "expired"];
+
+/** Longer than any blockhash lives: what came so long ago and is not signed can never land. */
+const ABANDONED_MS = 150_000;
 
 /**
  * Puts the charge down for those of the accounts that are missing.
@@ -49,11 +52,26 @@ export async function paysRents(
     const holder = await sponsor.rentHolder(account);
     if (holder === undefined) continue;
     if (holder === RACED) return false;
-    const state = (await charges.get(holder))?.state;
-    const isPaid = state === undefined || state === "confirmed" || state === "finalized";
-    if (isPaid && (await sponsor.missing([account])).length > 0) return false;
+    const found = await charges.get(holder);
+    if (blocks(found, sponsor.now()) && (await sponsor.missing([account])).length > 0) return false;
   }
   return true;
+}
+
+/** Whether who comes now, and waits for the charge that is put down, waits in vain. */
+function blocks(charge: Charge | undefined, now: number): boolean {
+  if (isPaid(charge?.state)) return true;
+  return charge?.state === "received" && now - charge.createdAt >= WAIT_MS && !isDead(charge, now);
+}
+
+/** Whether a charge will never create an account: also when its process has died before it was signed. */
+function isDead({ state, createdAt }: Charge, now: number): boolean {
+  return DEAD.includes(state) || (state === "received" && now - createdAt >= ABANDONED_MS);
+}
+
+/** A charge that is not known may have been paid for in another store. */
+function isPaid(state: ChargeState | undefined): boolean {
+  return state === undefined || state === "confirmed" || state === "finalized";
 }
 
 /** False: the account is there. */
@@ -69,13 +87,12 @@ async function claim(
     if (!(await isMissing(sponsor, account))) return false;
     const holder = await sponsor.claimRent(account, charge, instead);
     if (holder === undefined) return true;
-    const state = holder === RACED ? "finalized" : (await charges.get(holder))?.state;
-    if (state !== undefined && DEAD.includes(state)) {
+    const found = holder === RACED ? undefined : await charges.get(holder);
+    if (found !== undefined && isDead(found, sponsor.now())) {
       instead = holder;
       continue;
     }
-    const isPaid = state === undefined || state === "confirmed" || state === "finalized";
-    if (isPaid && ++looks >= LOOKS) throw denied();
+    if (isPaid(found?.state) && ++looks >= LOOKS) throw denied();
     if (performance.now() >= deadline) {
       throw new RefusedError("unavailable", "Another payment is creating a token account of this one.");
     }

@@ -1,7 +1,16 @@
 // What sponsors with the same keys agree on, in the database that their processes share.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type RentClaim, type SponsorBook, type Statement, StoreError, Turns } from "@mppsol/server/parts";
+import {
+  BAR_MAX_MS,
+  BAR_MS,
+  type RentClaim,
+  type SponsorBook,
+  type Statement,
+  StoreError,
+  type Strike,
+  Turns,
+} from "@mppsol/server/parts";
 import type { Tables } from "../db/Tables.js";
 
 /** A process that says nothing for so long counts as dead: others take its turns. */
@@ -62,6 +71,30 @@ const HOLDER: Statement = {
 const RELEASE_RENT: Statement = {
   name: "facilitator_release_rent",
   text: "DELETE FROM facilitator_rents WHERE account = $1::text AND holder = $2::text",
+};
+
+/** Twice as long as before, unless that is so long ago that it is forgotten. */
+const STRIKE: Statement = {
+  name: "facilitator_strike",
+  text: `
+INSERT INTO facilitator_strikes AS s (payer, charge, failures, until)
+VALUES ($1::text, $2::text, 1, $3::bigint + ${BAR_MS})
+ON CONFLICT (payer) DO UPDATE SET
+  charge = excluded.charge,
+  failures = CASE WHEN s.until + ${BAR_MAX_MS} <= $3::bigint THEN 1 ELSE s.failures + 1 END,
+  until = $3::bigint + CASE WHEN s.until + ${BAR_MAX_MS} <= $3::bigint THEN ${BAR_MS}
+    ELSE least(${BAR_MS} * (1::bigint << least(s.failures, 20)), ${BAR_MAX_MS}) END
+WHERE s.charge <> excluded.charge`,
+};
+
+const BARRED: Statement = {
+  name: "facilitator_barred",
+  text: "SELECT 'barred' FROM facilitator_strikes WHERE payer = $1::text AND until > $2::bigint",
+};
+
+const SWEEP_STRIKES: Statement = {
+  name: "facilitator_sweep_strikes",
+  text: `DELETE FROM facilitator_strikes WHERE until + ${BAR_MAX_MS} <= $1::bigint`,
 };
 
 const SWEEP_TURNS: Statement = {
@@ -157,10 +190,21 @@ export class SqlBook implements SponsorBook {
     await this.#tables.database.query(RELEASE_RENT, [account, holder]);
   }
 
+  /** @throws {StoreError} */
+  async strike({ payer, charge, now }: Strike): Promise<void> {
+    await this.#tables.database.query(STRIKE, [payer, charge, String(now)]);
+  }
+
+  /** @throws {StoreError} */
+  async isBarred(payer: string, now: number): Promise<boolean> {
+    return (await this.#tables.database.query(BARRED, [payer, String(now)])).length > 0;
+  }
+
   /** Deletes what has run out. Throws {StoreError}. */
   async sweep(): Promise<void> {
     await this.#tables.database.query(SWEEP_TURNS, []);
     await this.#tables.database.query(SWEEP_RENTS, [String(this.#now())]);
+    await this.#tables.database.query(SWEEP_STRIKES, [String(this.#now())]);
   }
 
   /** Resolves when everything that was given back is written down. */

@@ -26,4 +26,18 @@ CREATE INDEX facilitator_charges_confirmed ON mppsol_charges (updated_at) WHERE 
 CREATE INDEX facilitator_charges_received ON mppsol_charges (created_at) WHERE purpose IS NULL AND state = 'received';
 `,
   },
+  {
+    version: 2,
+    name: "payers whose sponsored payments failed on chain",
+    sql: `
+-- Until then nothing more is signed for the payer. Unix milliseconds.
+CREATE TABLE facilitator_strikes (
+  payer     text COLLATE "C" PRIMARY KEY,
+  -- The last one that failed.
+  charge    text NOT NULL,
+  failures  integer NOT NULL,
+  until     bigint NOT NULL
+);
+`,
+  },
 ];
