@@ -26,12 +26,14 @@ import {
 } from "./session/index.js";
 import type { Sessions } from "./session/Visits.js";
 import { createSweeper } from "./sweeper.js";
+import { Tags } from "./tags.js";
 import type { X402Side } from "./x402/offer.js";
 
 /**
  * How a price is found for a request. `request` is a copy with its body unread, `framework` the framework's own. It is asked
  * again when the payment comes. It may go by method, path, query and body, which a challenge is bound to, and by time; not
- * by headers: who paid what a challenge asked for is served for that, whatever the price is by then.
+ * by headers: who paid what a challenge asked for is served for that, whatever the price is by then. HEAD costs what GET does:
+ * `request` is a GET then.
  */
 export type PerRequest<T> = (request: Request, framework: unknown) => T | Promise<T>;
 
@@ -54,8 +56,9 @@ export interface ChargeGuardOptions extends RouteOptions {
   /** Who shares in it: base units, which leave something to the recipient. */
   readonly splits?: readonly ChargeRequest.Split[];
   /**
-   * Makes the seller's reference, which payers write into a memo: another one for every challenge, or else a payment that
-   * somebody pushed, and everybody sees, is good for the challenges of others too. Default: a random one.
+   * Finds the seller's reference, at most 549 bytes (239 for x402's clients). Payers write it into a memo, with a colon and 16
+   * characters (A-Z, a-z, 0-9, - and _) behind it that are new for every challenge: else a payment that somebody pushed, and
+   * everybody sees, would be good for whoever asks for the same order. Default: those 16 characters alone.
    */
   readonly externalId?: PerRequest<string>;
   /** Whether the fee is offered to be paid. Default: where there is a `feePayer`. */
@@ -123,6 +126,7 @@ class Till implements Payments {
   /** Mints whose decimals prices are made with, and whether they have them. */
   readonly #decimals = new Map<string, () => Promise<void>>();
   readonly #payees = new Payees();
+  readonly #tags = new Tags();
   #chainId: string | undefined;
   readonly #x402: X402Side = {
     chainId: async () => {
@@ -156,8 +160,17 @@ class Till implements Payments {
     }
     const { externalId } = options;
     if (externalId !== undefined && typeof externalId !== "function") {
-      throw new ConfigError("externalId", "give a function that makes a new one for every challenge");
+      throw new ConfigError("externalId", "give a function that finds it for a request");
     }
+    const tag = this.#tags.of({
+      network,
+      currency: asset.currency,
+      recipient,
+      splits: splits ?? [],
+      description,
+      hasReference: externalId !== undefined,
+      price: typeof amount === "bigint" ? amount : (options.price as object),
+    });
     const intent = within("charge", () =>
       chargeIntent({
         price: amount,
@@ -168,8 +181,8 @@ class Till implements Payments {
         store,
         now,
         onError: this.#report,
-        // Push payments are on chain for everybody to see; a reference of its own ties each to its challenge.
-        externalId: externalId === undefined ? newReference : ofRequest(externalId),
+        externalId: referenceOf(externalId),
+        tag,
         ...defined({ splits, sponsored, description, leaseMs: charges.leaseMs, collectMs: charges.collectMs }),
       }),
     );
@@ -407,8 +420,18 @@ class Till implements Payments {
   }
 }
 
-function newReference(): string {
-  return randomBytes(12).toString("base64url");
+/**
+ * What payers write into a memo. Push payments are on chain for everybody to see, so each challenge has one of its own: the
+ * seller's reference may well be the same for two clients who ask for one order.
+ */
+function referenceOf(find: PerRequest<string> | undefined): OfFunction<string> {
+  return async (context) => {
+    const own = randomBytes(12).toString("base64url");
+    if (find === undefined) return own;
+    const reference: unknown = await ofRequest(find)(context);
+    if (typeof reference !== "string") throw new TypeError("externalId: the function gave no string");
+    return `${reference}:${own}`;
+  };
 }
 
 type OfFunction<T> = (context: RequestContext) => T | Promise<T>;

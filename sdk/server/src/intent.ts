@@ -31,6 +31,8 @@ export interface Offer {
 export interface Intent {
   readonly method: "solana";
   readonly intent: "charge" | "session";
+  /** Charges: stands in every challenge, and says which guard's it is. See `ChargeOptions.tag`. */
+  readonly tag?: string | undefined;
   /** What a fresh challenge asks for. */
   offer(context: RequestContext): Promise<Offer>;
   /**

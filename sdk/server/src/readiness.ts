@@ -74,6 +74,7 @@ export function whenReady(intent: Intent, ready: () => Promise<void>): Intent {
   return {
     method: intent.method,
     intent: intent.intent,
+    tag: intent.tag,
     async offer(context: RequestContext) {
       await ready();
       return intent.offer(context);

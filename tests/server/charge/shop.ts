@@ -214,6 +214,7 @@ export class Shop {
       network: "localnet",
       store,
       recipient: recipient.toBase58(),
+      tag: "the shop's",
       onError: (error) => this.errors.push(error),
       ...more,
       settlement: selfSettlement(this.#settlement),
@@ -227,7 +228,7 @@ export class Shop {
 
   async challenge(context: RequestContext = request()): Promise<Issued> {
     const { request, description } = await this.intent.offer(context);
-    return issued(request, description);
+    return issued(request, description, undefined, this.intent.tag);
   }
 
   /** As the gate does: match, expiry, redeem. */
@@ -265,7 +266,7 @@ export interface Issued {
 }
 
 /** A challenge as the gate makes it, which expires in `ttlMs`. */
-export function issued(request: JsonObject, description?: string, ttlMs = 300_000): Issued {
+export function issued(request: JsonObject, description?: string, ttlMs = 300_000, guard?: string): Issued {
   const challenge = Challenge.issue(
     {
       realm: "shop.example.com",
@@ -273,7 +274,7 @@ export function issued(request: JsonObject, description?: string, ttlMs = 300_00
       intent: "charge",
       request,
       expires: new Date(Date.now() + ttlMs).toISOString(),
-      opaque: { nonce: randomBytes(12).toString("base64url") },
+      opaque: { nonce: randomBytes(12).toString("base64url"), ...(guard === undefined ? {} : { guard }) },
       ...(description === undefined ? {} : { description }),
     },
     SECRET,

@@ -3,6 +3,7 @@ import { Base64Url, Challenge, Credential, Problem, Receipt, RefusedError } from
 import { expect } from "chai";
 import { RpcError } from "../../../sdk/server/src/chain/errors.ts";
 import type { PricedRequest } from "../../../sdk/server/src/http/guard.ts";
+import type { RequestContext } from "../../../sdk/server/src/intent.ts";
 import { StoreError } from "../../../sdk/server/src/stores/errors.ts";
 import { challengesOf, codeOf, credential, FakeCharge, FakeSession, payFor, REALM, route, SECRET } from "./fakes.ts";
 
@@ -200,6 +201,13 @@ describe("a paid request", () => {
     const context = charge.contexts[0]!;
     expect(await (context.raw as PricedRequest).request.text()).to.equal("body");
     expect(await (context.raw as PricedRequest).request.text()).to.equal("body");
+  });
+
+  it("by HEAD is priced as GET is", async () => {
+    const intent = new FakeCharge();
+    await route([intent]).guard(ok)(new Request(URL_, { method: "HEAD" }));
+    const [{ raw, method }] = intent.contexts as [RequestContext];
+    expect([(raw as PricedRequest).request.method, method]).to.deep.equal(["GET", "HEAD"]);
   });
 
   it("has its response kept before it is sent", async () => {
@@ -406,7 +414,7 @@ describe("a refused credential", () => {
     expect(await refused(made, get({ authorization: value }))).to.deep.equal([402, "challenge-mismatch", 1]);
   });
 
-  it("is for another resource: no path, query or method but its own", async () => {
+  it("is for another resource: no host, path, query or method but its own", async () => {
     const made = charge();
     const value = credential(await challenge(made));
     const headers = { authorization: value };
@@ -418,6 +426,8 @@ describe("a refused credential", () => {
       new Request("https://api.example.com/joke?lang=en&lang=en", { headers }),
       new Request("https://api.example.com//joke?lang=en", { headers }),
       new Request(URL_, { method: "DELETE", headers }),
+      new Request(URL_.replace("api.", "www."), { headers }),
+      new Request(URL_.replace(".com", ".com:8443"), { headers }),
     ];
     for (const other of others) {
       expect(await refused(made, other), `${other.method} ${other.url}`).to.deep.equal([402, "challenge-mismatch", 1]);

@@ -41,12 +41,14 @@ interface Options extends PaidToolOptions {
   /** Wraps the server's transport. */
   readonly wrap?: (transport: InMemoryTransport) => Transport;
   readonly only?: "charge" | "session";
+  /** Of the server. */
+  readonly name?: string;
 }
 
 const open: { close(): Promise<void> }[] = [];
 
-function build({ only, ...options }: Options = {}): Omit<Tools, "client"> {
-  const server = new McpServer({ name: "shop", version: "1.0.0" });
+function build({ only, name = "shop", ...options }: Options = {}): Omit<Tools, "client"> {
+  const server = new McpServer({ name, version: "1.0.0" });
   const [charge, session] = [new FakeCharge(), new FakeSession()];
   const intents = only === undefined ? [charge, session] : only === "charge" ? [charge] : [session];
   const made = route(intents, { realm: "tools.example.com", maxStoredBytes: 2_000 });
@@ -208,6 +210,15 @@ describe("a paid tool", () => {
       const error = await failure(client.callTool(call));
       expect([error.code, error.data.problem?.code]).to.deep.equal([-32043, "challenge-mismatch"]);
     }
+  });
+
+  it("is not served on a challenge for the tool of another server of the same seller", async () => {
+    const [shop, other, again] = [await start(), await start({ name: "other" }), await start()];
+    const [challenge] = await ask(other.client);
+    const error = await failure(shop.client.callTool(paying(challenge!)));
+    expect([error.code, error.data.problem?.code]).to.deep.equal([-32043, "challenge-mismatch"]);
+    const [own] = await ask(again.client);
+    expect(textOf(await shop.client.callTool(paying(own!)))).to.equal("sunny");
   });
 
   it("answers a credential that fails with -32043, why, and a fresh challenge", async () => {

@@ -439,6 +439,17 @@ describe("a route that takes x402 beside MPP", () => {
       expect(settlement.orders).to.deep.equal([]);
     });
 
+    it("a payment that has moved its money for another guard's lower price, and gave it back", async () => {
+      const dear = charge({ price: PRICE + 1n });
+      const payment = paymentFor(await offered(charge()));
+      answer = () => new Response("no", { status: 500 });
+      expect((await pay(charge(), payment)).status).to.equal(500);
+      served = 0;
+      await refused(await pay(dear, payment), "policy-denied", 403);
+      answer = () => Response.json({ data: 42 });
+      expect((await pay(charge(), payment)).status).to.equal(200);
+    });
+
     it("a payment that comes too late", async () => {
       const guard = charge();
       const payment = paymentFor(await offered(guard));
@@ -469,14 +480,16 @@ describe("a route that takes x402 beside MPP", () => {
       const payment = paymentFor(await offered(guard));
       expect((await pay(guard, payment)).status).to.equal(200);
       const other = { ...(await offered(guard, {}, "https://api.example.com/b")) };
-      // The same reference at both, as a seller may choose to have: the memo does not tell them apart then.
+      // The same reference at both, as a seller may choose to have: what stands behind it tells them apart.
       const fixed = charge({ externalId: () => "order 7" });
       const [first, second] = [await offered(fixed), await offered(fixed, {}, "https://api.example.com/b")];
       const paid = paymentFor(first);
       expect((await pay(fixed, paid)).status).to.equal(200);
       const replayed = { ...paid, extensions: second.extensions };
       served = 0;
-      await refused(await pay(fixed, replayed, {}, {}, "https://api.example.com/b"), "signature-consumed");
+      await refused(await pay(fixed, replayed, {}, {}, "https://api.example.com/b"), "challenge-unknown");
+      const claimed = { ...replayed, accepted: second.accepts[0] };
+      await refused(await pay(fixed, claimed, {}, {}, "https://api.example.com/b"), "memo-missing");
       await refused(await pay(guard, payment), "challenge-used");
       const moved = { ...payment, accepted: other.accepts[0], extensions: other.extensions };
       await refused(await pay(guard, moved, {}, {}, "https://api.example.com/b"), "memo-missing");

@@ -12,7 +12,6 @@ import { breakOff, hearNoMore, http2Stream, mayHaveBody } from "./http2.js";
 import { clientSignal, toRequest } from "./incoming.js";
 import { splitChallenges } from "./outgoing.js";
 import { setContext } from "./payment-of.js";
-import { ClientGoneError } from "./raw-body.js";
 
 export { contextOf, paymentOf } from "./payment-of.js";
 
@@ -43,8 +42,6 @@ export const payments: FastifyPluginCallback = Object.assign(
         await answer(reply, refuse({ refusal, requestId: newRequestId(), challenges: [] }));
         return payload;
       }
-      // Over HTTP/2 a body ends without an error when its client leaves in the middle of it.
-      if (http2Stream(request.raw)?.aborted) throw new ClientGoneError();
       bodies.set(request, body);
       return Object.assign(Readable.from([Buffer.from(body)]), { receivedEncodedLength: body.length });
     });

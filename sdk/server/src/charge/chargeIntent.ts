@@ -44,6 +44,11 @@ export interface ChargeOptions {
   readonly settlement: Settlement;
   /** Whether the fee is offered to be paid where the settlement can. Default true. */
   readonly sponsored?: boolean;
+  /**
+   * Names the guard in its challenges, the same after a restart. What was paid for under this name is served whatever the
+   * price is by now. Without, or under another name, money that has moved buys what costs no more now.
+   */
+  readonly tag?: string;
   readonly store: Pick<Store, "deliveries">;
   /** Milliseconds after which a process that has stopped answering counts as dead. Default 60,000. */
   readonly leaseMs?: number;
@@ -79,6 +84,7 @@ export function chargeIntent(options: ChargeOptions): Intent {
 class ChargeIntent implements Intent {
   readonly method = "solana";
   readonly intent = "charge";
+  readonly tag: string | undefined;
   readonly #options: ChargeOptions;
   readonly #delivery: DeliveryOptions;
 
@@ -88,6 +94,7 @@ class ChargeIntent implements Intent {
     if (typeof options.price === "bigint") checkPrice(options.price, options.currency);
     const { splits = [], settlement } = options;
     if (typeof splits !== "function") checkApart(options, splits, settlement.feePayerKey);
+    this.tag = options.tag;
     this.#options = options;
     this.#delivery = {
       deliveries: options.store.deliveries,
@@ -122,7 +129,7 @@ class ChargeIntent implements Intent {
     if (standing === "dead") return { enforceExpiry: false };
     const terms = await this.#terms(context);
     const moved = standing === "taken" || order.payload.type === "signature";
-    const difference = moved ? this.#strangeness(order.request, terms) : this.#difference(order.request, terms);
+    const difference = moved ? this.#strangeness(order, terms) : this.#difference(order.request, terms);
     // Whether a pushed payment came in time, the chain says.
     if (difference === undefined) return { enforceExpiry: !moved };
     if (standing === "new") {
@@ -132,13 +139,16 @@ class ChargeIntent implements Intent {
   }
 
   /**
-   * What shows that a payment was made for something else, when its money has moved, or is about to. Its price is no part
-   * of that: the challenge is this server's word for the resource, and whoever relied on it must not pay twice.
+   * What shows that a payment was made for something else, when its money has moved, or is about to. The price that this
+   * guard asked for is no part of that: the challenge is its word for the resource, and whoever relied on it must not pay
+   * twice. Another guard's word is none: routes that look alike, by a header or behind a prefix, may cost more than it asked.
    */
-  #strangeness(request: ChargeRequest.ChargeRequest, terms: Terms): string | undefined {
+  #strangeness({ request, credential }: Order, terms: Terms): string | undefined {
     const { currency, recipient, network } = terms;
+    const isOurs = this.tag !== undefined && Challenge.opaqueOf(credential.challenge)?.guard === this.tag;
+    if (!isOurs && request.amount < terms.amount) return "amount";
     // Shares that are found for a request move with its price.
-    const splits = typeof this.#options.splits === "function" ? request.splits : terms.splits;
+    const splits = isOurs && typeof this.#options.splits === "function" ? request.splits : terms.splits;
     return ChargeRequest.sameTerms(request, { ...request, currency, recipient, network, splits });
   }
 

@@ -56,8 +56,12 @@ export class Gate {
         ...(single && call.body.length > 0 ? { digest: BodyDigest.of(call.body) } : {}),
         ...(description === undefined ? {} : { description }),
         // Without the nonce two clients in one millisecond would share an id, and one payment. A session's challenge
-        // outlives the request, so only a charge's names the resource.
-        opaque: { nonce: randomBytes(12).toString("base64url"), ...(single ? { resource: call.resource } : {}) },
+        // outlives the request, so only a charge's names the resource, and the guard whose word it is.
+        opaque: {
+          nonce: randomBytes(12).toString("base64url"),
+          ...(single ? { resource: call.resource } : {}),
+          ...(intent.tag === undefined ? {} : { guard: intent.tag }),
+        },
         ...(header === undefined ? {} : { header }),
       },
       secrets[0] as Challenge.Secret,

@@ -26,7 +26,7 @@ export type Handler = (request: Request, context: HandlerContext) => Response | 
 
 /** What a price function is given as `raw`. */
 export interface PricedRequest {
-  /** A copy of its own, body unread. */
+  /** A copy of its own, body unread; a GET for HEAD, which costs what GET does. */
   readonly request: Request;
   /** The framework's own request, where it has one. */
   readonly framework: unknown;
@@ -159,12 +159,11 @@ class Visit {
       signal: AbortSignal.any([request.signal, this.#controller.signal]),
       channelHint: channelHint(request.headers.get("payment-channel")),
     };
-    // HEAD asks what GET would answer, so its challenge serves for GET.
-    const verb = request.method === "HEAD" ? "GET" : request.method;
+    const verb = verbOf(request);
     return {
       requestId: this.#requestId,
       realm: this.#route.realm ?? url.host,
-      resource: digestOf(verb, target),
+      resource: digestOf(verb, url.host, target),
       body,
       context,
     };
@@ -319,10 +318,16 @@ class Visit {
   }
 }
 
-/** The request once more, its body to be read once more. */
+/** HEAD asks what GET would answer: it costs the same, and its challenge serves for GET. */
+function verbOf({ method }: Request): string {
+  return method === "HEAD" ? "GET" : method;
+}
+
+/** The request once more, its body to be read once more, as whoever finds a price sees it. */
 function copyOf(request: Request, body: Uint8Array): Request {
-  const { method, headers, url } = request;
+  const { headers, url } = request;
+  const method = verbOf(request);
   const plain = { method, headers, signal: request.signal };
-  const readable = body.length > 0 && method !== "GET" && method !== "HEAD";
+  const readable = body.length > 0 && method !== "GET";
   return new Request(url, readable ? { ...plain, body: Buffer.from(body) } : plain);
 }

@@ -22,9 +22,16 @@ type Run = (context: HandlerContext) => CallToolResult | Promise<CallToolResult>
 /** Realm of a server that was given none. */
 const REALM = "mcp";
 
+/** Which tool is called. */
+interface Tool {
+  /** Name of the server: two of one seller may have tools of one name. */
+  readonly server: string;
+  readonly name: string;
+}
+
 export class ToolVisit {
   readonly #route: RouteSettings;
-  readonly #name: string;
+  readonly #tool: Tool;
   readonly #request: ToolRequest;
   readonly #abort = new AbortController();
   readonly #signal: AbortSignal;
@@ -33,13 +40,13 @@ export class ToolVisit {
 
   constructor(
     route: RouteSettings,
-    name: string,
+    tool: Tool,
     request: ToolRequest,
     signal: AbortSignal,
     options: { readonly refusals?: "error" | "result" },
   ) {
     this.#route = route;
-    this.#name = name;
+    this.#tool = tool;
     this.#request = request;
     this.#signal = AbortSignal.any([signal, this.#abort.signal]);
     this.#refusals = options.refusals ?? "error";
@@ -66,9 +73,9 @@ export class ToolVisit {
     const args = (this.#request.params?.arguments ?? {}) as JsonObject;
     const body = JSON.stringify(args);
     const hint = meta[CHANNEL_META];
-    const name = this.#name;
+    const { server, name } = this.#tool;
     const url = `mcp://tools/${encodeURIComponent(name)}`;
-    const resource = digestOf("tools/call", name, body);
+    const resource = digestOf("tools/call", server, name, body);
     const context: RequestContext = {
       url,
       method: "tools/call",

@@ -3,7 +3,7 @@ import type { McpServer, RegisteredTool, ToolCallback } from "@modelcontextproto
 import type { AnySchema, ZodRawShapeCompat } from "@modelcontextprotocol/sdk/server/zod-compat.js";
 import type { CallToolResult, ToolAnnotations } from "@modelcontextprotocol/sdk/types.js";
 import type { Guard, HandlerContext } from "../http/guard.js";
-import { advertise, slotOf, wrapToolCalls } from "./sdk.js";
+import { advertise, nameOf, slotOf, wrapToolCalls } from "./sdk.js";
 import { ToolVisit } from "./ToolVisit.js";
 
 type Shape = ZodRawShapeCompat | AnySchema | undefined;
@@ -42,7 +42,7 @@ type Arguments<In extends Shape> = Parameters<ToolCallback<In>> extends [infer A
  * one that does not fit `outputSchema` and an error that is thrown give back what can be given back; of the error the
  * client is told nothing.
  *
- * A charge's challenge is bound to the tool and its arguments. A client that may have to ask again sends a key under
+ * A charge's challenge is bound to the server's name, the tool and its arguments. A client that may have to ask again sends a key under
  * `IDEMPOTENCY_KEY_META`.
  * @throws {SetupError} for a version of the SDK that this cannot work with.
  */
@@ -54,9 +54,10 @@ export function paidTool<In extends Shape = undefined, Out extends Shape = undef
   handler: (args: Arguments<In>, context: PaidToolContext) => CallToolResult | Promise<CallToolResult>,
   options: PaidToolOptions = {},
 ): RegisteredTool {
+  const by = nameOf(server);
   const run = async (args: Arguments<In>, extra: Extra): Promise<CallToolResult> => {
     const slot = slotOf(extra);
-    const visit = new ToolVisit(guard.route, name, slot.request, extra.signal, options);
+    const visit = new ToolVisit(guard.route, { server: by, name }, slot.request, extra.signal, options);
     const outcome = await visit.run((context) => handler(args, { ...context, extra }));
     if (!("result" in outcome)) {
       slot.answer = outcome.answer;

@@ -58,6 +58,17 @@ export function wrapToolCalls({ server }: McpServer): void {
   wrapped.add(server);
 }
 
+/**
+ * The name that the server goes by (`serverInfo.name`).
+ * @throws {SetupError} for an SDK that keeps it elsewhere.
+ */
+export function nameOf({ server }: McpServer): string {
+  const info: unknown = Reflect.get(server, "_serverInfo");
+  const name: unknown = typeof info === "object" && info !== null ? Reflect.get(info, "name") : undefined;
+  if (typeof name !== "string") throw unsupported("it keeps its name elsewhere");
+  return name;
+}
+
 function around(inner: RequestHandler): RequestHandler {
   return async (request, extra) => {
     const slot: Slot = { request };
