@@ -28,12 +28,14 @@ export interface Verdict {
  * what a fit of a few minutes cannot tell from nothing is below this.
  */
 export const HEAP_LIMIT = 16;
+/** Bytes that a heap may grow by in the second half in any case: code is compiled for long. */
+export const HEAP_LEAST = 2 ** 20;
 /** Of the process, share of its median that it may grow by in the second half: pages that the allocator has not given back. */
 export const RSS_LIMIT = 0.1;
 /** Descriptors and handles more than in the first half: connections come and go. */
 export const COUNT_LIMIT = 16;
-/** Samples of the second half. */
-const LEAST = 6;
+/** Seconds of the second half: in less, nothing can be told. */
+const LEAST_SECONDS = 60;
 const MIB = 2 ** 20;
 
 /**
@@ -51,17 +53,21 @@ export function verdictOf(points: readonly Point[]): Verdict {
   const descriptors = halves(first, second, (point) => point.descriptors);
   const handles = halves(first, second, (point) => point.handles);
   const grows: string[] = [];
-  if (heapPerRequest.slope - 2 * heapPerRequest.error > HEAP_LIMIT) {
+  const [from, to] = [second[0], second.at(-1)];
+  const requests = (to?.requests ?? 0) - (from?.requests ?? 0);
+  const seconds = (to?.seconds ?? 0) - (from?.seconds ?? 0);
+  const least = heapPerRequest.slope - 2 * heapPerRequest.error;
+  if (least > HEAP_LIMIT && least * requests > HEAP_LEAST) {
     grows.push(`the heap grows by ${heapPerRequest.slope.toFixed(1)} bytes a request`);
   }
-  const hours = ((second.at(-1)?.seconds ?? 0) - (second[0]?.seconds ?? 0)) / 3_600;
-  const share = ((rssPerHour.slope - 2 * rssPerHour.error) * hours * MIB) / median(second.map(({ rss }) => rss));
+  const share =
+    ((rssPerHour.slope - 2 * rssPerHour.error) * (seconds / 3_600) * MIB) / median(second.map(({ rss }) => rss));
   if (share > RSS_LIMIT) grows.push(`the process grows by ${(100 * share).toFixed(1)} % in the second half`);
   if (descriptors.after - descriptors.before > COUNT_LIMIT) {
     grows.push(`descriptors: ${descriptors.before}, then ${descriptors.after}`);
   }
   if (handles.after - handles.before > COUNT_LIMIT) grows.push(`handles: ${handles.before}, then ${handles.after}`);
-  const flat = second.length < LEAST ? undefined : grows.length === 0;
+  const flat = seconds < LEAST_SECONDS ? undefined : grows.length === 0;
   return { flat, heapPerRequest, heapPerHour: perHour(held), rssPerHour, descriptors, handles, grows };
 }
 

@@ -51,6 +51,9 @@ export interface Outcome {
 const FUNDS = 1_000_000_000n;
 const DEPOSIT = 100_000_000n;
 
+/** Seconds until a phase ends in which nothing was paid. */
+const PATIENCE_SECONDS = 30;
+
 /** Milliseconds in which everything that is under way must have come to its end. */
 const SETTLE_MS = 20_000;
 
@@ -90,10 +93,15 @@ async function play(options: TwoInstancesOptions, town: Town, [one, two]: [Child
   const failed = Promise.all(load);
   const phase = async (instances: number): Promise<Phase> => {
     const [started, before] = [performance.now(), { ...meters }];
-    await Promise.race([pause(options.seconds * 1_000), failed]);
+    const seconds = () => (performance.now() - started) / 1_000;
+    // On a slow machine longer, so that there is something to be lost.
+    const isIdle = () => meters.payments === before.payments || meters.vouchers === before.vouchers;
+    while (seconds() < options.seconds || (isIdle() && seconds() < PATIENCE_SECONDS)) {
+      await Promise.race([pause(50), failed]);
+    }
     return {
       instances,
-      seconds: (performance.now() - started) / 1_000,
+      seconds: seconds(),
       payments: meters.payments - before.payments,
       vouchers: meters.vouchers - before.vouchers,
     };
