@@ -2,6 +2,7 @@
 import { InvalidFieldError, RefusedError } from "@mppsol/core";
 import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
+import { memoryBook } from "../../../sdk/server/src/charge/SponsorBook.ts";
 import { down, type Fault, first, swallow } from "../chain/faults.ts";
 import { keyed, Market, PRICE, Purse, Stall, type StallOptions, shares, USDC } from "./market.ts";
 
@@ -115,7 +116,6 @@ describe("a fee payer of sessions", () => {
     it("sets it aside once for the same open, also at once", async () => {
       const stall = stallOf(openCost + RESERVE);
       const purse = await Purse.prepare(stall, customer());
-      market.rpc.fault("balance", together(2));
       const answers = await Promise.all([1, 2].map(() => stall.refusal(purse.openCredential)));
       expect(answers).deep.equal(["answer", "answer"]);
     });
@@ -156,6 +156,149 @@ describe("a fee payer of sessions", () => {
       const next = stall.restart({ store });
       expect(await next.refusal((await Purse.prepare(next, customer())).openCredential)).equal("channel-closed");
       await Purse.open(next, customer());
+    });
+  });
+
+  describe("that one payer asks for many things at once", () => {
+    /** Everything that is sent lands only when `go` was called. */
+    const held = () => {
+      let go = () => {};
+      const gate = new Promise<void>((open) => {
+        go = open;
+      });
+      let sent = () => {};
+      const first = new Promise<void>((done) => {
+        sent = done;
+      });
+      market.rpc.fault("send", async (ask) => {
+        sent();
+        await gate;
+        return ask();
+      });
+      return { go, first };
+    };
+
+    it("pays for one open of one balance, and for others meanwhile", async () => {
+      const landing = { budgetMs: 3_000, pollMs: 5 };
+      const stall = stallOf(3n * openCost + RESERVE, { landing });
+      const poor = market.person({ lamports: 0n, usdc: 1_000n });
+      const purses = await Promise.all(Array.from({ length: 8 }, () => Purse.prepare(stall, poor)));
+      const honest = await Purse.prepare(stall, customer());
+      const before = await lamportsOf(stall);
+      const { go, first } = held();
+      const answers = Promise.all(purses.map(({ openCredential }) => stall.refusal(openCredential)));
+      await first;
+      const theirs = stall.refusal(honest.openCredential);
+      expect(await stall.server.feePayer.sponsors(), "challenges stay sponsored").equal(true);
+      go();
+      expect(await theirs).equal("answer");
+      expect((await answers).sort()).deep.equal(["answer", ...Array.from({ length: 7 }, () => "open-simulation")]);
+      const rents = openCost - FEES;
+      expect(before - (await lamportsOf(stall)), "two opens, and nothing that failed").equal(2n * (rents + 10_000n));
+    });
+
+    it("pays for one top-up of one balance", async () => {
+      const landing = { budgetMs: 3_000, pollMs: 5 };
+      const purse = await Purse.open(
+        stallOf(1_000_000_000n, { landing }),
+        market.person({ lamports: 0n, usdc: 1_500n }),
+      );
+      const credentials = [];
+      for (let i = 0n; i < 8n; i++) credentials.push(await purse.toppingUp(500n - i));
+      const before = await lamportsOf(purse.stall);
+      const { go, first } = held();
+      const answers = Promise.all(credentials.map((credential) => purse.stall.refusal(credential)));
+      await first;
+      go();
+      expect((await answers).sort()).deep.equal(["answer", ...Array.from({ length: 7 }, () => "topup-simulation")]);
+      expect(before - (await lamportsOf(purse.stall))).equal(10_000n);
+    });
+
+    it("pays for one of an open and whatever else is made by the book that it shares", async () => {
+      const book = memoryBook();
+      const stall = stallOf(1_000_000_000n, { book });
+      const payer = customer();
+      const purse = await Purse.prepare(stall, payer);
+      const leave = (await book.turn(payer.publicKey.toBase58(), 0))!;
+      market.rpc.forget();
+      const answer = stall.refusal(purse.openCredential);
+      await new Promise((done) => setTimeout(done, 100));
+      expect(market.rpc.calls("simulate"), "it is not even tried").equal(0);
+      leave();
+      expect(await answer).equal("answer");
+    });
+
+    it("asks nobody who pays the fee itself to wait", async () => {
+      const book = memoryBook();
+      const payer = market.person({ usdc: 5_000n });
+      const leave = (await book.turn(payer.publicKey.toBase58(), 0))!;
+      const purse = await Purse.open(stallOf(RENT_EXEMPT, { sponsor: false, book }), payer);
+      await purse.stall.errand(await purse.toppingUp(500n));
+      leave();
+    });
+  });
+
+  describe("that others draw on, too", () => {
+    it("counts what they have set aside, and they what it has", async () => {
+      const book = memoryBook();
+      const stall = stallOf(2n * openCost + RESERVE - 1n, { book });
+      const key = stall.feePayer.publicKey.toBase58();
+      const end = (await book.hold(key, openCost, 2n * openCost))!;
+      const purse = await Purse.prepare(stall, customer());
+      expect(await stall.refusal(purse.openCredential)).equal("sponsor-exhausted");
+      end();
+      market.rpc.fault("send", swallow);
+      expect(await stall.refusal(purse.openCredential)).equal("pending");
+      expect(await book.hold(key, openCost, 2n * openCost - 1n)).equal(undefined);
+      market.rpc.heal();
+      await stall.errand(purse.openCredential);
+      expect(await book.hold(key, openCost, openCost)).a("function");
+    });
+  });
+
+  describe("whose payer's transaction has failed on chain", () => {
+    const failing = async (stall: Stall, payer: Keypair) => {
+      const purse = await Purse.prepare(stall, payer, { deposit: 6_000n });
+      market.rpc.fault("simulate", async () => ({ err: null, logs: [], slot: 0n }));
+      expect(await stall.refusal(purse.openCredential)).equal("open-failed");
+      market.rpc.heal();
+    };
+
+    it("pays nothing more for that payer for ten minutes, then twenty, in no process that shares the book", async () => {
+      const stall = stallOf(1_000_000_000n, { book: memoryBook() });
+      const payer = customer();
+      for (const minutes of [10, 20]) {
+        await failing(stall, payer);
+        const before = await lamportsOf(stall);
+        for (const process of [stall, stall.restart()]) {
+          const purse = await Purse.prepare(process, payer);
+          expect(await process.refusal(purse.openCredential)).equal("sponsorship-denied");
+        }
+        expect(await lamportsOf(stall)).equal(before);
+        await Purse.open(stall, customer());
+        market.net.advanceSeconds(60 * minutes + 1);
+      }
+      const purse = await Purse.open(stall, payer);
+      await failing(stall, payer);
+      expect(await stall.refusal(await purse.toppingUp(500n))).equal("sponsorship-denied");
+    });
+
+    it("goes on with what was signed before", async () => {
+      const stall = stallOf(1_000_000_000n);
+      const payer = customer();
+      const purse = await Purse.prepare(stall, payer);
+      market.rpc.fault("send", swallow);
+      expect(await stall.refusal(purse.openCredential)).equal("pending");
+      market.rpc.heal();
+      await failing(stall, payer);
+      await stall.errand(purse.openCredential);
+    });
+
+    it("holds it not against who pays the fee itself", async () => {
+      const book = memoryBook();
+      const payer = market.person({ usdc: 5_000n });
+      await failing(stallOf(RENT_EXEMPT, { sponsor: false, book }), payer);
+      expect(await book.isBarred(payer.publicKey.toBase58(), market.now())).equal(false);
     });
   });
 

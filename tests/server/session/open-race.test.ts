@@ -1,4 +1,4 @@
-// Two transactions that open one channel at once: one of them loses, and leaves nothing set aside.
+// Two transactions that open one channel at once, in two processes: one of them loses, and leaves nothing set aside.
 import { expect } from "chai";
 import type { Fault } from "../chain/faults.ts";
 import { Market, Purse, Stall } from "./market.ts";
@@ -42,12 +42,17 @@ describe("an open that loses a race with another for its channel", () => {
     const purse = await Purse.prepare(stall, payer, { salt: 7n });
     const twin = await Purse.prepare(stall, payer, { salt: 7n, deposit: 900n }, purse.opening);
     market.rpc.fault("balance", both());
-    const answers = await Promise.all([purse, twin].map(({ openCredential }) => stall.refusal(openCredential)));
+    const stalls = [stall, stall.restart()] as const;
+    const answers = await Promise.all([
+      stalls[0].refusal(purse.openCredential),
+      stalls[1].refusal(twin.openCredential),
+    ]);
+    const loser = stalls[answers.indexOf("open-used")]!;
     expect(answers.sort()).deep.equal(["answer", "open-used"]);
     market.rpc.heal();
     // For one more there is enough, for two there is not.
     const left = await market.lamports(feePayer.publicKey);
     expect([left >= openCost + RESERVE, left < 2n * openCost + RESERVE]).deep.equal([true, true]);
-    await Purse.open(stall, customer());
+    await Purse.open(loser, customer());
   });
 });

@@ -35,12 +35,15 @@ export interface Errand {
 }
 
 /** What pays for clients' transactions: {FeePayer}, or what counts before it lets that pay. */
-export type Sponsoring = Pick<FeePayer, "sponsor" | "release">;
+export type Sponsoring = Pick<FeePayer, "inTurn" | "sponsor" | "release">;
+
+/** Milliseconds that a sponsored transaction waits for those that its payer has under way. */
+const TURN_MS = 10_000;
 
 export class FeePayer {
   readonly #settings: Settings;
-  /** By transaction: what is co-signed and may not show in the balance yet. Known to this process only. */
-  readonly #held = new Map<string, { readonly lamports: bigint; readonly until: number }>();
+  /** By transaction: what is co-signed here and may not show in the balance yet. `end`: to the others that share the book. */
+  readonly #held = new Map<string, { readonly lamports: bigint; readonly until: number; end?: () => void }>();
 
   #believed: { readonly pays: Promise<boolean>; readonly until: number } | undefined;
 
@@ -72,6 +75,26 @@ export class FeePayer {
   }
 
   /**
+   * Runs `work`, which tries, signs and follows a transaction of the payer's, while no other of its is worked on: a balance
+   * that is good for one would let any number pass the trial, and all others would fail at the fee payer's expense.
+   * @throws {RefusedError} `unavailable` when the turn does not come: `work` did not run. `sponsorship-denied` to a payer
+   * whose transaction has failed on chain not long ago. And what `work` throws.
+   */
+  async inTurn<T>(payer: string, work: () => Promise<T>): Promise<T> {
+    const { book, now } = this.#settings;
+    const leave = await book.turn(payer, TURN_MS);
+    if (leave === undefined) throw new RefusedError("unavailable", "Transactions of this payer are under way.");
+    try {
+      if (await book.isBarred(payer, now())) {
+        throw new RefusedError("sponsorship-denied", "A transaction of this payer has failed at this server's cost.");
+      }
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  /**
    * Sets aside what a client's transaction costs at most, then runs `work`, which signs and keeps it. It stays set aside
    * until `release`, or until the transaction can no longer land.
    * @param id names the transaction: the same one is set aside once.
@@ -91,6 +114,7 @@ export class FeePayer {
 
   /** What the transaction has cost shows in the balance, or it costs nothing. */
   release(id: string): void {
+    this.#held.get(id)?.end?.();
     this.#held.delete(id);
   }
 
@@ -119,21 +143,31 @@ export class FeePayer {
   }
 
   async #hold(id: string, lamports: bigint): Promise<void> {
-    const { rpc, now, feePayerKey, reserveLamports } = this.#settings;
-    const isNew = !this.#held.has(id);
-    for (const [other, { until }] of this.#held) if (until <= now()) this.#held.delete(other);
-    this.#held.set(id, { lamports, until: now() + HELD_MS });
+    const { rpc, now, book, feePayerKey, reserveLamports } = this.#settings;
+    for (const [other, { until }] of this.#held) if (until <= now()) this.release(other);
+    const known = this.#held.get(id);
+    const held = { ...known, lamports, until: now() + HELD_MS };
+    this.#held.set(id, held);
     // Before the balance is asked for: what lands meanwhile counts twice rather than not at all.
     const committed = [...this.#held.values()].reduce((sum, held) => sum + held.lamports, 0n);
     try {
       const balance = await beforeTaking(() => rpc.balance(feePayerKey));
-      if (balance < committed + reserveLamports) {
+      const spare = balance - reserveLamports;
+      const end = spare < committed ? undefined : (known?.end ?? (await book.hold(feePayerKey, lamports, spare)));
+      if (end === undefined) {
         // Until it is looked at again, challenges leave the fee to the payer.
         this.#believe(Promise.resolve(false));
         throw new RefusedError("sponsor-exhausted");
       }
+      // Whoever shares the book waits for it no longer than we do.
+      const timer = setTimeout(end, HELD_MS);
+      timer.unref();
+      held.end = () => {
+        clearTimeout(timer);
+        end();
+      };
     } catch (error) {
-      if (isNew) this.release(id);
+      if (known === undefined) this.release(id);
       throw error;
     }
   }

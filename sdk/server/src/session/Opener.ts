@@ -39,8 +39,18 @@ export class Opener {
   async open(open: SessionAction.Open, challenged: Challenged): Promise<Opened> {
     const checked = await checkOpen(open, challenged, this.#settings);
     const { charges } = this.#settings.store;
+    const { given, sponsored, channel } = checked;
+    const kept = await charges.get(given.hash);
+    if (kept !== undefined || !sponsored) return this.#openKept(open, checked, kept);
+    // It may have been kept in the meantime.
+    const inTurn = async () => this.#openKept(open, checked, await charges.get(given.hash));
+    return this.#feePayer.inTurn(channel.payer, inTurn);
+  }
+
+  async #openKept(open: SessionAction.Open, checked: CheckedOpen, kept: Charge | undefined): Promise<Opened> {
+    const { charges } = this.#settings.store;
     const { hash } = checked.given;
-    const record = (await charges.get(hash)) ?? (await unlessKept(charges, hash, () => this.#admit(checked)));
+    const record = kept ?? (await unlessKept(charges, hash, () => this.#admit(checked)));
     if (record.challengeId !== recordId(open.channelId)) throw new RefusedError("open-used");
     if (record.key === hash) return this.#conclude(record, checked);
     this.#feePayer.release(hash);

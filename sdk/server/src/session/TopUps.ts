@@ -24,6 +24,14 @@ export interface Terms {
   readonly sponsored: boolean;
 }
 
+/** A top-up whose transaction is what it should be. */
+interface Asked {
+  readonly given: ClientTransaction;
+  readonly action: SessionAction.TopUp;
+  readonly channel: ChannelState;
+  readonly terms: Terms;
+}
+
 /** A record, and the deposit on chain before it; 0 when somebody else was first. */
 interface Admitted {
   readonly record: Charge;
@@ -71,6 +79,15 @@ export class TopUps {
     const given = await this.#check(action, channel, terms);
     const { charges } = this.#settings.store;
     const kept = await charges.get(given.hash);
+    const asked = { given, action, channel, terms };
+    if (kept !== undefined || !terms.sponsored) return this.#topUpKept(asked, kept);
+    // It may have been kept in the meantime.
+    const inTurn = async () => this.#topUpKept(asked, await charges.get(given.hash));
+    return this.#feePayer.inTurn(channel.payer, inTurn);
+  }
+
+  async #topUpKept({ given, action, channel, terms }: Asked, kept: Charge | undefined): Promise<ToppedUp> {
+    const { charges } = this.#settings.store;
     const admit = async () => {
       this.#checkSize(action.additionalAmount, terms);
       return this.#admit(given, action, channel, terms);

@@ -55,7 +55,7 @@ export async function follow(record: Charge, settings: Settings, options: LandOp
 }
 
 /** Keeps what became of a transaction. */
-export async function note(record: Charge, fate: Fate, { store, now }: Settings): Promise<Outcome> {
+export async function note(record: Charge, fate: Fate, { store, book, now }: Settings): Promise<Outcome> {
   const advance = (to: ChargeState, changes: { reason?: string } = {}) =>
     store.charges.advance(record.key, UNDECIDED, to, changes, now());
   switch (fate.kind) {
@@ -69,6 +69,9 @@ export async function note(record: Charge, fate: Fate, { store, now }: Settings)
         return { kind: "confirmed", record: (await advance("confirmed")) ?? record, slot: fate.slot };
       }
       const reason = failureName(fate);
+      const { payer, key, sponsored } = record;
+      // Before it is written down, so that nothing is forgotten by a crash in between.
+      if (sponsored > 0n) await book.strike({ payer, charge: key, now: now() });
       await advance("rejected", { reason });
       return { kind: "failed", reason };
     }

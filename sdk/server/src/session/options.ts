@@ -16,6 +16,7 @@ import {
   signerAddress,
   type TransactionSigner,
 } from "../chain/index.js";
+import { memoryBook, type SponsorBook } from "../charge/SponsorBook.js";
 import type { Store } from "../stores/Store.js";
 import { defined } from "./defined.js";
 import { SessionConfigError } from "./errors.js";
@@ -96,6 +97,8 @@ export interface SessionOptions {
   readonly minimumTopUp?: bigint;
   /** Micro-lamports a compute unit for this server's own transactions. Default none. */
   readonly computeUnitPrice?: number;
+  /** What processes and charges that sponsor with the same key agree on. Default: the memory of this server. */
+  readonly book?: SponsorBook;
   /** Makes channels operator-signed: this key signs the vouchers, and clients show a proof instead. */
   readonly operator?: Signer.Signer;
   /** Seconds. Default 900. */
@@ -192,6 +195,7 @@ export function complete(options: SessionOptions): Settings {
     sponsor: true,
     maxPriorityFeeLamports: 2_000n,
     reserveLamports: 5_000_000n,
+    book: memoryBook(),
     missingPayerAccount: "wait",
     missingRecipientAccount: "create",
     clockSkewSeconds: 30,

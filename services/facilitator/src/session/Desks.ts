@@ -20,6 +20,7 @@ import {
   type TransactionSigner,
   VoucherVerifier,
 } from "@mppsol/server/parts";
+import { SqlBook } from "../charge/SqlBook.js";
 import type { Context } from "../context.js";
 import { FeePayers } from "./FeePayers.js";
 
@@ -55,6 +56,8 @@ export class Desks {
   /** Channels of whatever token and mode, those of tokens that are not taken any more among them. */
   readonly all: Channels;
   readonly recent: RecentBlockhash;
+  /** The same that charges have, in the database. */
+  readonly book: SqlBook;
   readonly #parts: Parts;
   readonly #landing: LandOptions;
   readonly #onEvent: (event: SessionEvent) => void;
@@ -69,6 +72,7 @@ export class Desks {
     this.#landing = landing;
     this.#onEvent = onEvent;
     this.#mints = createMints(parts.rpc, { now: parts.now });
+    this.book = new SqlBook(parts.tables, parts.now, (error) => parts.onError(error, "sponsoring sessions"));
     const { config } = parts;
     this.settings = this.of(this.#own());
     this.feePayers = new FeePayers(
@@ -138,6 +142,7 @@ export class Desks {
       feePayer,
       sponsor: true,
       maxPriorityFeeLamports: config.maxPriorityLamports,
+      book: this.book,
       ...(mode === "operator" ? { operator: config.operatorKey } : {}),
       gracePeriodSeconds: config.gracePeriodSeconds,
       idleTimeoutSeconds: config.idleTimeoutSeconds,

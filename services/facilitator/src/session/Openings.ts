@@ -160,6 +160,7 @@ export class Openings {
   #feePayer({ feePayerKey }: SessionServerSettings, counted: Counted): Sponsoring {
     const book = this.#desks.feePayers.book(feePayerKey);
     return {
+      inTurn: (payer, work) => book.inTurn(payer, work),
       sponsor: (id, lamports, work) => counted(lamports, () => book.sponsor(id, lamports, work)),
       release: (id) => book.release(id),
     };

@@ -92,6 +92,7 @@ class Managed implements RunningSessions {
 
   async stop(): Promise<void> {
     await Promise.all([this.#watchtower.stop(), this.#curfew.stop()]);
+    await this.#desks.book.idle();
   }
 
   async tick(): Promise<void> {
