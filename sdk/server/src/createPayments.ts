@@ -31,9 +31,9 @@ import type { X402Side } from "./x402/offer.js";
 
 /**
  * How a price is found for a request. `request` is a copy with its body unread, `framework` the framework's own. It is asked
- * again when the payment comes. It may go by method, path, query and body, which a challenge is bound to, and by time; not
- * by headers: who paid what a challenge asked for is served for that, whatever the price is by then. HEAD costs what GET does:
- * `request` is a GET then.
+ * again when the payment comes. It may go by method, host, path, query and body, which a challenge is bound to, and by time;
+ * not by other headers: who paid what a challenge asked for is served for that, whatever the price is by then. HEAD costs
+ * what GET does: `request` is a GET then, whatever `framework` says.
  */
 export type PerRequest<T> = (request: Request, framework: unknown) => T | Promise<T>;
 

@@ -18,7 +18,7 @@ import type { Order, Settled, Settlement } from "./Settlement.js";
 
 /**
  * A value, or how it is found for a request. Asked again when the payment comes. It may go by what a challenge is bound to
- * (method, path, query, body), and by time; not by headers: money that has moved buys what its challenge said.
+ * (method, host, path, query, body), and by time; not by other headers: money that has moved buys what its challenge said.
  */
 export type PerRequest<T> = T | ((context: RequestContext) => T | Promise<T>);
 
