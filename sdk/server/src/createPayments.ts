@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { ChargeRequest, type Discovery, X402 } from "@mppsol/core";
 import { checkCluster, createMints, type Rpc } from "./chain/index.js";
 import { chargeIntent, createReconciler, type Settlement, selfSettlement } from "./charge/index.js";
+import { memoryBook, type SponsorBook } from "./charge/SponsorBook.js";
 import { createDiscovery, type Discoverable, type DiscoveryOptions } from "./discovery/createDiscovery.js";
 import { ConfigError } from "./errors.js";
 import { type Facilitator, isFacilitator } from "./facilitator/index.js";
@@ -135,12 +136,15 @@ class Till implements Payments {
       return this.#chainId;
     },
   };
+  /** What charges and sessions, whose fees one key pays, agree on. */
+  readonly #book: SponsorBook;
   #settlement: Settlement | undefined;
   #sessions: Sessions | undefined;
   #sweeps = false;
 
   constructor(settings: Settings, observer: Observer) {
     this.#settings = settings;
+    this.#book = settings.charges?.sponsor?.book ?? memoryBook();
     this.#observer = observer;
     this.#readiness = new Readiness(() => this.#check(), this.#report);
   }
@@ -311,12 +315,12 @@ class Till implements Payments {
     const { sponsor, reconciler, leaseMs: _1, collectMs: _2, ...rest } = charges;
     // A payment that was pushed for a challenge in its time must not be too old when it is shown.
     const pushMaxAgeSeconds = Math.max(600, this.#settings.challengeTtlSeconds);
-    const shared = { rpc: this.#rpc(), store, network, now, onError: this.#report, pushMaxAgeSeconds, ...rest };
+    const shared = {
+      ...{ rpc: this.#rpc(), store, network, now, onError: this.#report, pushMaxAgeSeconds, ...rest },
+      ...(feePayer === undefined ? {} : { sponsor: { ...sponsor, book: this.#book, signer: feePayer } }),
+    };
     if (background) this.#readiness.run(createReconciler({ ...shared, ...reconciler }));
-    return selfSettlement({
-      ...shared,
-      ...(feePayer === undefined ? {} : { sponsor: { ...sponsor, signer: feePayer } }),
-    });
+    return selfSettlement(shared);
   }
 
   /** What sells sessions: made when the first one is sold. */
@@ -380,6 +384,7 @@ class Till implements Payments {
       currency: asset.currency,
       feePayer: payer,
       sponsor: feePayer !== undefined,
+      book: this.#book,
       now,
       onEvent: this.#onChannelEvent,
       ...defined({ allowedMints: mints, operator }),

@@ -3,6 +3,7 @@ import { Challenge, ChargeRequest, Credential, Receipt, SessionRequest, SignedVo
 import { USDC_MINT } from "@mppsol/localnet";
 import { Connection, type Keypair } from "@solana/web3.js";
 import { expect } from "chai";
+import { memoryBook, type SponsorBook } from "../../../sdk/server/src/charge/SponsorBook.ts";
 import {
   ConfigError,
   createPayments,
@@ -382,6 +383,21 @@ describe("payments by session, on a chain", () => {
     expect(errors.filter(({ error }) => !(error instanceof RefusedError))).to.deep.equal([]);
     const late = await handle(get({ authorization: await paying(purse, 400n) }));
     expect([late.status, challengesOf(late).length]).to.deep.equal([410, 1]);
+  });
+
+  it("take turns with charges of the same payer, whose fees the same key pays: they share a book", async () => {
+    const turns: string[] = [];
+    const book = memoryBook();
+    const turn: SponsorBook["turn"] = (name, waitMs) => {
+      turns.push(name);
+      return book.turn(name, waitMs);
+    };
+    const shared = new Proxy(book, {
+      get: (from, key) => (key === "turn" ? turn : (Reflect.get(from, key) as () => unknown).bind(from)),
+    });
+    const { payments } = sell({ charges: { sponsor: { book: shared } } });
+    const purse = await customer(payments.session(100n)(sunny));
+    expect(turns).to.deep.equal([purse.payer.publicKey.toBase58()]);
   });
 
   it("answer a replayed key with what was sent, and debit once", async () => {
