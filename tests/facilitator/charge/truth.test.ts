@@ -6,6 +6,7 @@ import { RpcError } from "@mppsol/server";
 import { StoreError } from "@mppsol/server/parts";
 import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
+import { following } from "../../server/chain/faults.ts";
 import { type Answer, down, FEE, lost, Market, type Order, PRICE, paymentId } from "./market.ts";
 
 const DAY_MS = 86_400_000;
@@ -374,7 +375,8 @@ describe("facilitator, charges that never lie", () => {
     const hasty = market.another({ config: { ...market.context.config, settleBudgetMs: 100 } });
     market.serveBy(hasty);
     // Sent, and then nothing is heard any more.
-    for (const method of ["status", "transaction"] as const) market.rpc.fault(method, down);
+    market.rpc.fault("status", following(down));
+    market.rpc.fault("transaction", down);
     const pending = await market.settle(order);
     expect(pending.status, JSON.stringify(pending.json)).to.equal(202);
     await hasty.close();

@@ -3,6 +3,7 @@ import { Postgres, SqlStore } from "@mppsol/server/parts";
 import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import { SqlTables } from "../../../services/facilitator/src/db/SqlTables.ts";
+import { faulty } from "../../server/chain/faults.ts";
 import { hasPostgres, postgres } from "../../support/postgres.ts";
 import { DEPOSIT, IDLE, type Office, Plaza, RENT, refusal, UNIT, Wallet } from "./plaza.ts";
 
@@ -49,6 +50,29 @@ describe("two processes of the facilitator on one database", () => {
     expect(results.filter((result) => result === "nothing")).length(3);
     expect(results.filter((result) => result === "buyer_session_cap_exceeded")).length(7);
     expect(await place().tokens(buyer)).equal(100_000n - 3n * DEPOSIT);
+  });
+
+  it("pay for one open of one balance, however many are shown to both at once", async () => {
+    const rpc = faulty(place().rpc);
+    const store = new SqlStore(other, true);
+    const [one, two] = [
+      await place().office({ rpc }),
+      await place().office({ rpc, store, tables: new SqlTables(other) }),
+    ];
+    const buyer = place().buyer(DEPOSIT);
+    const wallets = await Promise.all(
+      Array.from({ length: 6 }, (_, i) => Wallet.prepare(i % 2 === 0 ? one : two, { seller, buyer })),
+    );
+    const before = await place().purse();
+    // All would have been tried by the time the first one lands.
+    rpc.fault("send", async (ask) => {
+      await new Promise((done) => setTimeout(done, 300));
+      return ask();
+    });
+    const results = await Promise.all(wallets.map((wallet) => refusal(wallet.present())));
+    expect(results.filter((result) => result === "nothing")).length(1);
+    expect(results.filter((result) => result === "open-simulation")).length(5);
+    expect(before - (await place().purse())).equal(RENT + 10_000n);
   });
 
   it("keep the highest of vouchers that sixty-four bring to both", async () => {
