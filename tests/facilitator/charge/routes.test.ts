@@ -183,7 +183,8 @@ describe("facilitator, charges over HTTP", () => {
         [{ ...order, request: { ...order.request, amount: 1 } }, "amount"],
         [{ ...order, request: { ...order.request, amount: "-1" } }, "amount"],
         [{ ...order, challengeId: "" }, "challengeId"],
-        [{ ...order, challengeId: "\ud800" }, ""],
+        [{ ...order, challengeId: "\ud800" }, "challengeId"],
+        [{ ...order, challengeId: "a\0" }, "challengeId"],
         [{ request: order.request, transaction: order.transaction }, "challengeId"],
         [[], ""],
       ] as const) {
@@ -293,7 +294,7 @@ describe("facilitator, charges over HTTP", () => {
 
   it("a name with anything in it is a name", async () => {
     const order = await sell();
-    for (const challengeId of ["\u0000", "'; DROP TABLE mppsol_charges; --", "🙂"]) {
+    for (const challengeId of ["\u0001", "'; DROP TABLE mppsol_charges; --", "🙂"]) {
       const fresh = { ...(await sell()), challengeId };
       const { status, json } = await market.settle(fresh);
       expect(status, JSON.stringify(json)).to.equal(200);

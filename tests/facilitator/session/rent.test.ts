@@ -1,5 +1,6 @@
 // What the sponsor fronts: bounded for each buyer, each seller, each day and in all, and given back to the last lamport of rent.
-import { RefusedError } from "@mppsol/core";
+import { InvalidFieldError, RefusedError } from "@mppsol/core";
+import { type Store, StoreError } from "@mppsol/server/stores";
 import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Config } from "../../../services/facilitator/src/config.ts";
@@ -26,6 +27,7 @@ describe("what is fronted for sessions", () => {
   after(() => plaza.stop());
 
   const officeWith = (config: Partial<Config>) => plaza.office({ config });
+  const officeOn = (store: Store) => plaza.office({ store, unprepared: true });
 
   /** Everything that is open ends, and its rent comes back. */
   async function end(office: Office): Promise<void> {
@@ -183,6 +185,58 @@ describe("what is fronted for sessions", () => {
     // It did not count against the buyer either: five more are as many as ever.
     plaza.market.mint(wallet.buyer.publicKey, 100_000n);
     for (let i = 0; i < 5; i++) await office.open({ seller, buyer: wallet.buyer });
+    await end(office);
+  });
+
+  it("is not taken for what cannot be written down", async () => {
+    const office = await officeWith({ maxOpenSessionsPerBuyer: 1 });
+    const buyer = plaza.buyer(100_000n);
+    const fresh = plaza.seller();
+    const inAll = await spent(office, "lamports:global");
+    const wallet = await Wallet.prepare(office, { seller: fresh, buyer, challengeId: "a\0b" });
+    const error = await wallet.present().catch((thrown: unknown) => thrown);
+    expect(error).instanceOf(InvalidFieldError);
+    for (const bucket of [
+      `lamports:payer:${buyer.publicKey.toBase58()}`,
+      `lamports:seller:${fresh.publicKey.toBase58()}`,
+    ])
+      expect(await spent(office, bucket), bucket).equal(0n);
+    expect(await spent(office, "lamports:global")).equal(inAll);
+    expect(await wallet.onChain()).equal(undefined);
+    // Nor is it one of the buyer's sessions.
+    await office.open({ seller: fresh, buyer });
+    await end(office);
+  });
+
+  it("is not taken for a top-up that cannot be written down", async () => {
+    const office = await officeWith({});
+    const wallet = await office.open({ seller });
+    const bucket = `lamports:payer:${wallet.buyer.publicKey.toBase58()}`;
+    const before = await spent(office, bucket);
+    const action = await wallet.toppingUp(1_000n);
+    const { store } = office.parts;
+    const claim = () => Promise.reject(new InvalidFieldError("challengeId", "not text that can be stored"));
+    const clumsy = await officeOn(instead(store, { charges: instead(store.charges, { claim }) }));
+    const error = await clumsy.sessions.topUp(action).catch((thrown: unknown) => thrown);
+    expect(error).instanceOf(InvalidFieldError);
+    expect(await spent(office, bucket)).equal(before);
+    await office.sessions.topUp(action);
+    await end(office);
+  });
+
+  it("stays taken when the database fails, which may have kept it", async () => {
+    const office = await officeWith({});
+    const wallet = await Wallet.prepare(office, { seller });
+    const { store } = office.parts;
+    const claim = () => Promise.reject(new StoreError("no answer"));
+    const broken = await officeOn(instead(store, { charges: instead(store.charges, { claim }) }));
+    const error = await wallet
+      .at(broken)
+      .present()
+      .catch((thrown: unknown) => thrown);
+    expect(error).instanceOf(StoreError);
+    expect(await spent(office, `lamports:payer:${wallet.buyer.publicKey.toBase58()}`)).equal(COUNTED);
+    plaza.pass(15 * 60);
     await end(office);
   });
 

@@ -255,6 +255,23 @@ describe("the routes of managed sessions", () => {
     expectProblem(await post("open", { payload, challenge: { ...challenge, request } }), 422, "challenge_mismatch");
   });
 
+  it("refuse text that cannot be stored, and count nothing for it", async () => {
+    const wallet = await prepared();
+    const { challenge, payload } = opening(wallet) as { challenge: JsonObject; payload: JsonObject };
+    const seller = wallet.seller.publicKey.toBase58();
+    const inAll = () => office.parts.tables.spent("lamports:global", 24 * 60 * 60_000, plaza.market.now());
+    const before = await inAll();
+    for (const text of ["a\0", "\ud800", "a\udc00b"]) {
+      expectProblem(await post("open", { payload, challenge: { ...challenge, id: text } }), 400, "invalid_request");
+      const request = { ...(challenge.request as JsonObject), externalId: text };
+      expectProblem(await post("open", { payload, challenge: { ...challenge, request } }), 400, "invalid_request");
+      const asked = { seller, amount: String(UNIT), unitType: text };
+      expectProblem(await post("prepare", asked), 400, "invalid_request");
+    }
+    expect(await inAll()).equal(before);
+    expect((await post("open", { payload, challenge: { ...challenge, id: "a \u{1f600}" } })).status).equal(200);
+  });
+
   it("say 429 when a buyer has as many sessions as may be", async () => {
     const seller = plaza.seller();
     const buyer = plaza.buyer(100_000n);

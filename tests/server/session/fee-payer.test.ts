@@ -83,6 +83,18 @@ describe("a fee payer of sessions", () => {
       expect(await lamportsOf(stall)).satisfy((left: bigint) => left >= RESERVE);
     });
 
+    it("pays for the next one when one could not be written down", async () => {
+      const stall = stallOf(openCost + RESERVE);
+      const clumsy = await Purse.prepare(stall, customer());
+      const { charges } = stall.store;
+      const { claim } = charges;
+      charges.claim = () => Promise.reject(new InvalidFieldError("challengeId", "not text that can be stored"));
+      await stall.errand(clumsy.openCredential).catch(() => undefined);
+      charges.claim = claim;
+      expect(await stall.store.charges.byChallenge(`open:${clumsy.channelId}`)).equal(undefined);
+      await Purse.open(stall, customer());
+    });
+
     it("pays down to the reserve of the seller's choice", async () => {
       const stall = stallOf(openCost + 1_000_000n, { reserveLamports: 1_000_000n });
       await Purse.open(stall, customer());

@@ -11,6 +11,7 @@ import {
   submit,
   type TransactionSigner,
 } from "../chain/index.js";
+import { StoreError } from "../stores/errors.js";
 import { beforeTaking } from "./journal.js";
 import type { Settings } from "./options.js";
 
@@ -106,8 +107,8 @@ export class FeePayer {
     try {
       return await work();
     } catch (error) {
-      // Anything else may have kept it nevertheless.
-      if (error instanceof RefusedError) this.release(id);
+      // A store that fails may have kept it nevertheless.
+      if (!(error instanceof StoreError)) this.release(id);
       throw error;
     }
   }

@@ -1,5 +1,6 @@
 // The bodies of the charge routes. Objects that say what is paid have no members that are not known.
 import { z } from "zod";
+import { storable } from "../http/text.js";
 
 export const decimal = z
   .string()
@@ -12,8 +13,8 @@ export const address = z
   .describe("base58");
 const currency = z.union([z.enum(["USDC", "usdc"]), address]).describe('"USDC", or a mint');
 const network = z.enum(["mainnet", "mainnet-beta", "devnet", "localnet"]);
-const memo = z.string().max(566);
-const elgamalKey = z.string().length(44);
+const memo = storable(0, 566);
+const elgamalKey = storable(44, 44);
 
 const split = z.strictObject({
   recipient: address,
@@ -44,9 +45,9 @@ export const prepareAnswer = z.object({
 /** The request of a charge, as its challenge has it (draft-solana-charge-00, "Request Schema"). */
 const chargeRequest = z.strictObject({
   amount: positive,
-  currency: z.string().max(44),
+  currency: storable(0, 44),
   recipient: address,
-  description: z.string().max(256).optional(),
+  description: storable(0, 256).optional(),
   externalId: memo.optional(),
   methodDetails: z.strictObject({
     network: network.optional(),
@@ -66,7 +67,7 @@ const chargeRequest = z.strictObject({
 const MAX_TRANSACTION_CHARACTERS = 1_644;
 
 export const settleBody = z.strictObject({
-  challengeId: z.string().min(1).max(256),
+  challengeId: storable(1, 256),
   request: chargeRequest,
   transaction: z.string().min(4).max(MAX_TRANSACTION_CHARACTERS).describe("base64, signed by all but the fee payer"),
 });

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Context } from "../context.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "../http/App.js";
+import { storable } from "../http/text.js";
 import { ChannelRoles } from "./ChannelRoles.js";
 import { Onboardings } from "./Onboardings.js";
 import type { RoleAsked } from "./RoleProvider.js";
@@ -34,12 +35,12 @@ const startBody = z.strictObject({
 });
 
 const confirmBody = z.strictObject({
-  onboardingId: z.string().min(1).max(64),
+  onboardingId: storable(1, 64),
   transaction: z.string().min(4).max(1644).describe("base64: the transaction that was offered, signed by the wallet"),
   authentication: z
     .strictObject({
       type: z.literal("proof"),
-      challengeId: z.string().min(1).max(128),
+      challengeId: storable(1, 128),
       payer: address,
       signature: z.string().min(64).max(88),
     })

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { RefusedError, type SessionAction } from "@mppsol/core";
 import { type Challenged, Opener, type SessionServerSettings, type Sponsoring, TopUps } from "@mppsol/server/parts";
-import type { ChannelState } from "@mppsol/server/stores";
+import { type ChannelState, StoreError } from "@mppsol/server/stores";
 import { VersionedTransaction } from "@solana/web3.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { Desks, Parts } from "./Desks.js";
@@ -63,8 +63,8 @@ export class Openings {
         this.#parts.metrics.sponsored("rent", rent);
         return kept;
       } catch (error) {
-        // After anything else it may have been kept.
-        if (error instanceof RefusedError) await this.#fronting.refused(channelId);
+        // A store that fails may have kept it nevertheless.
+        if (!(error instanceof StoreError)) await this.#fronting.refused(channelId);
         throw error;
       }
     };
@@ -116,7 +116,7 @@ export class Openings {
         this.#parts.metrics.sponsored("fee", SIGNATURES_LAMPORTS);
         return kept;
       } catch (error) {
-        if (error instanceof RefusedError) await this.#fronting.unspend(of, lamports, spentAt);
+        if (!(error instanceof StoreError)) await this.#fronting.unspend(of, lamports, spentAt);
         throw error;
       }
     };

@@ -1,5 +1,6 @@
 // The bodies of the routes of managed sessions. What bears money is strict: a member that is not known is refused.
 import { z } from "zod";
+import { storable } from "../http/text.js";
 
 const address = z
   .string()
@@ -20,8 +21,8 @@ const decimal = z
 const seconds = z.int().min(1).max(0xffff_ffff);
 const mode = z.enum(["client", "operator"]);
 const transaction = z.string().min(4).max(1_644).describe("base64, signed by all but the fee payer");
-const challengeId = z.string().min(1).max(1_024);
-const text = z.string().max(1_024);
+const challengeId = storable(1, 1_024);
+const text = storable(0, 1_024);
 
 const split = z.strictObject({ recipient: address, shareBps: z.int().min(1).max(10_000) });
 
@@ -98,7 +99,7 @@ export const prepareBody = z.strictObject({
   currency: z.union([z.literal("USDC"), address]).default("USDC"),
   amount: amount.describe("base units of one request or unit"),
   voucherSigner: mode.default("client"),
-  unitType: z.string().min(1).max(64).optional(),
+  unitType: storable(1, 64).optional(),
   suggestedDeposit: amount.optional(),
 });
 
@@ -115,7 +116,7 @@ export const voucherBody = z.union([
     channelId: address,
     amount: amount.describe("cumulative, base units"),
     authentication: proof,
-    serverNonce: z.string().min(1).max(64).optional().describe("given back as it is, and bound to nothing"),
+    serverNonce: storable(1, 64).optional().describe("given back as it is, and bound to nothing"),
   }),
 ]);
 
@@ -132,7 +133,7 @@ export const closeBody = z.union([
       authentication: proof.optional(),
     }),
   }),
-  z.strictObject({ channelId: address, closeToken: z.string().min(1).max(64) }),
+  z.strictObject({ channelId: address, closeToken: storable(1, 64) }),
 ]);
 
 export const sessionPath = z.strictObject({ id: address });

@@ -2,16 +2,17 @@
 import { X402 } from "@mppsol/core";
 import { z } from "zod";
 import { decimal } from "../charge/schemas.js";
+import { storable } from "../http/text.js";
 
 /** Those of other chains are taken as far as being told that their network is none of ours. */
-const address = z.string().min(32).max(44).describe("base58");
+const address = storable(32, 44).describe("base58");
 const seconds = z.int().min(1).max(86_400);
 const open = z.record(z.string(), z.unknown());
 
 /** What the scheme needs stands in `extra`: `feePayer`, and `memo` where the seller wants one. */
 const extra = open.nullish();
 
-const terms = { scheme: z.string().min(1).max(64), network: z.string().min(1).max(64), payTo: address, asset: address };
+const terms = { scheme: storable(1, 64), network: storable(1, 64), payTo: address, asset: address };
 
 export const requirementsV2 = z.strictObject({ ...terms, amount: decimal, maxTimeoutSeconds: seconds, extra });
 
