@@ -96,6 +96,36 @@ describe("the service", () => {
     expect(headers["x-powered-by"]).to.equal(undefined);
   });
 
+  it("lets no cache keep an answer, whatever it is", async () => {
+    const app = await start();
+    const settle = { method: "POST", url: "/mpp/settle", payload: {} } as const;
+    for (const asked of [
+      "/mpp/stats",
+      "/readyz",
+      "/supported",
+      "/openapi.json",
+      "/nothing",
+      "/%",
+      "/reference",
+      settle,
+    ]) {
+      const { headers } = await app.inject(asked);
+      expect(headers["cache-control"], JSON.stringify(asked)).to.equal("no-store");
+    }
+  });
+
+  it("lets no cache keep an answer that is given again", async () => {
+    const app = await start();
+    const currency = running!.config.mints[0];
+    const recipient = running!.keys.settlement.publicKey.toBase58();
+    const request = { amount: "1000000", currency, recipient, methodDetails: { network: "devnet" } };
+    const payload = { challengeId: "c", request, transaction: "AAAA" };
+    const ask = () => app.inject({ method: "POST", url: "/mpp/settle", payload, headers: { "idempotency-key": "k" } });
+    const [first, second] = [await ask(), await ask()];
+    expect(second.headers["idempotent-replayed"], second.body).to.equal("true");
+    for (const { headers } of [first, second]) expect(headers["cache-control"]).to.equal("no-store");
+  });
+
   it("counts requests by the templates of their routes", async () => {
     const app = await start();
     await app.inject(`/mpp/payments/${PAYMENT}`);

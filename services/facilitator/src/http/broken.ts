@@ -5,12 +5,13 @@ import type { Socket } from "node:net";
 import type { ConnectionError, FastifyReply, FastifyRequest } from "fastify";
 import type { Code } from "../errors/codes.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
+import { NO_STORE } from "./limits.js";
 import { CONTENT_TYPE, refusalOf, sendProblem } from "./problem.js";
 
 /** A path that is no path, as one with a broken escape. */
 export function answerUnroutable(_error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const error = new FacilitatorError("invalid_request", "The path cannot be read.");
-  void sendProblem(reply, refusalOf(error, request.id));
+  void sendProblem(reply.header("cache-control", NO_STORE), refusalOf(error, request.id));
 }
 
 const CODES: Readonly<Record<string, Code>> = {
@@ -31,7 +32,7 @@ export function answerBrokenRequest(error: ConnectionError, socket: Socket): voi
   if (socket.writable) {
     socket.write(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${CONTENT_TYPE}\r\n` +
-        `content-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
+        `cache-control: ${NO_STORE}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`,
     );
   }
   socket.destroySoon();

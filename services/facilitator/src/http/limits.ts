@@ -25,8 +25,17 @@ export async function registerRateLimit(app: App, perMinute: number, redis: Redi
   });
 }
 
-/** Security headers. The API is no page: nothing may be loaded by its answers, nor framed. */
+/** An answer is for who asked, and as of now: it may name close tokens, and what becomes of a payment. */
+export const NO_STORE = "no-store";
+
+/**
+ * Security headers. The API is no page: nothing may be loaded by its answers, nor framed, nor kept by a cache. Files that
+ * are the same for everybody say otherwise themselves.
+ */
 export async function registerSecurityHeaders(app: App): Promise<void> {
+  app.addHook("onRequest", async (_, reply) => {
+    reply.header("cache-control", NO_STORE);
+  });
   await app.register(helmet, {
     global: true,
     contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
