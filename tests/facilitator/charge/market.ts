@@ -246,6 +246,7 @@ function latest(engines: readonly RunningChargeEngine[]): RunningChargeEngine {
     prepare: (quote) => engine().prepare(quote),
     verify: (order) => engine().verify(order),
     settle: (order) => engine().settle(order),
+    find: (order) => engine().find(order),
     get: (id) => engine().get(id),
     tick: () => engine().tick(),
     start() {},

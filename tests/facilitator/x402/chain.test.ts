@@ -103,6 +103,10 @@ describe("x402 at a facilitator on a chain", () => {
     const [first, second] = [await fresh(), await fresh()];
     const mpp = (tx: string) => ask("/mpp/settle", { challengeId: "challenge", request, transaction: tx });
     expect((await mpp(first)).body).to.include({ success: true });
+    expect((await ask("/verify", version2(first, wanted()))).body).to.include({
+      isValid: false,
+      invalidReason: "duplicate_settlement",
+    });
     expect((await ask("/settle", version2(first, wanted()))).body).to.include({
       success: false,
       errorReason: "duplicate_settlement",

@@ -69,6 +69,11 @@ export class FakeEngine implements ChargeEngine {
   async get(id: string): Promise<PaymentView | undefined> {
     return this.#payments.get(id)?.view;
   }
+
+  async find({ transaction, challengeId }: SettleOrder) {
+    const known = this.#payments.get(idOf(transaction));
+    return known && { payment: known.view, own: known.challengeId === challengeId };
+  }
 }
 
 export const SIGNATURE = "5".repeat(87);

@@ -361,6 +361,68 @@ describe("x402 at the facilitator", () => {
       expect((await settle(body)).body).to.include(duplicate);
     });
 
+    for (const [who, mine, theirs] of [
+      ["without the key", { "idempotency-key": "mine" }, {}],
+      ["with a key of its own", { "idempotency-key": "mine" }, { "idempotency-key": "theirs" }],
+      ["with a key, where the seller has none", {}, { "idempotency-key": "theirs" }],
+    ] as const) {
+      it(`not to a stranger ${who} who has the bytes from the chain, though it asks first once they have landed`, async () => {
+        const body = version2(transaction());
+        desk.engine.outcome = "sent";
+        expect((await settle(body, mine)).status).to.equal(202);
+        expect((await settle(body, theirs)).status).to.equal(202);
+        desk.engine.outcome = "confirmed";
+        expect((await settle(body, theirs)).body).to.include(duplicate);
+        expect((await settle(body, mine)).body).to.include({ success: true });
+        expect((await settle(body, theirs)).body).to.include(duplicate);
+      });
+    }
+
+    it("not to a stranger without a key who asks from elsewhere, or with another body", async () => {
+      const [body, tx] = [version2(transaction()), transaction()];
+      const from = async (remoteAddress: string, payload: object) =>
+        (await desk.app.inject({ method: "POST", url: "/settle", payload, remoteAddress })).json();
+      desk.engine.outcome = "sent";
+      for (const payload of [body, version2(tx)]) await from("192.0.2.1", payload);
+      desk.engine.outcome = "confirmed";
+      expect(await from("192.0.2.2", body)).to.include(duplicate);
+      expect(await from("192.0.2.1", body)).to.include({ success: true });
+      expect(await from("192.0.2.1", version1(tx))).to.include(duplicate);
+      expect(await from("192.0.2.1", version2(tx))).to.include({ success: true });
+    });
+
+    it("not to a stranger who asks once it has expired, should it land all the same", async () => {
+      const body = version2(transaction());
+      desk.engine.outcome = "expired";
+      await settle(body, { "idempotency-key": "mine" });
+      desk.engine.outcome = "confirmed";
+      expect((await settle(body, { "idempotency-key": "theirs" })).body).to.include(duplicate);
+      expect((await settle(body, { "idempotency-key": "mine" })).body).to.include({ success: true });
+    });
+
+    it("to whoever of several that asked in time comes first", async () => {
+      const body = version2(transaction());
+      desk.engine.outcome = "received";
+      await settle(body, { "idempotency-key": "one" });
+      await settle(body, { "idempotency-key": "other" });
+      desk.engine.outcome = "confirmed";
+      expect((await settle(body, { "idempotency-key": "other" })).body).to.include({ success: true });
+      expect((await settle(body, { "idempotency-key": "one" })).body).to.include(duplicate);
+    });
+
+    it("and nothing is asked of the engine while it cannot be noted who asks", async () => {
+      desk.store.deliveries.begin = () => Promise.reject(new Error("the disk is full"));
+      expect((await settle(version2(transaction()))).status).to.equal(500);
+      expect(desk.engine.orders).to.deep.equal([]);
+    });
+
+    it("and what is refused for good leaves nothing behind", async () => {
+      desk.engine.outcome = new RefusedError("amount-mismatch");
+      await settle(version2(transaction()));
+      desk.engine.now += 2 * TELL_MS;
+      expect(await desk.store.deliveries.sweep(desk.engine.now, desk.engine.now)).to.include({ deleted: 0 });
+    });
+
     it("after so long that nobody knows any more whether it was said, not at all", async () => {
       const body = version2(transaction());
       desk.engine.outcome = "unknown";

@@ -45,6 +45,13 @@ export interface PaymentView {
   readonly updatedAt: number;
 }
 
+/** A payment by the transaction of an order. */
+export interface FoundPayment {
+  readonly payment: PaymentView;
+  /** It was taken for this very order: by the same protocol, under the same terms, for the same challenge. */
+  readonly own: boolean;
+}
+
 /** What a seller puts into a challenge. */
 export interface Preparation {
   /** Base58: who pays the fee. */
@@ -82,4 +89,6 @@ export interface ChargeEngine {
    */
   settle(order: SettleOrder): Promise<PaymentView>;
   get(id: string): Promise<PaymentView | undefined>;
+  /** What is kept of the order's transaction, for whatever order it was taken. Throws {StoreError}. */
+  find(order: SettleOrder): Promise<FoundPayment | undefined>;
 }

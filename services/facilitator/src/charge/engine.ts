@@ -24,7 +24,7 @@ import { FacilitatorError } from "../errors/FacilitatorError.js";
 import { codeOf, isRefusalCode } from "../errors/refusals.js";
 import { every, type Task } from "../ops/Background.js";
 import { Budgets } from "./Budgets.js";
-import type { ChargeEngine, PaymentView, Preparation, SettleOrder } from "./ChargeEngine.js";
+import type { ChargeEngine, FoundPayment, PaymentView, Preparation, SettleOrder } from "./ChargeEngine.js";
 import { explain } from "./decodeSimulation.js";
 import { Finality } from "./Finality.js";
 import { type Lane, Lanes } from "./Lanes.js";
@@ -177,6 +177,12 @@ class Engine implements RunningChargeEngine {
     return charge && viewOf(charge);
   }
 
+  async find(order: SettleOrder): Promise<FoundPayment | undefined> {
+    const charge = await this.#context.store.charges.get(readTransaction(order.transaction).key);
+    const payment = charge && viewOf(charge);
+    return payment && { payment, own: charge.challengeId === scopeOf(order) };
+  }
+
   tick(): Promise<void> {
     return this.#tick();
   }
@@ -289,9 +295,17 @@ class Engine implements RunningChargeEngine {
     return this.#lanes.of(request);
   }
 
-  #checkTerms({ currency, splits }: Pick<Quote, "currency" | "splits">): void {
-    const { mints, sponsorAccountsPerDay = 0 } = this.#context.config;
+  #checkTerms({ amount, currency, recipient, splits }: Omit<Quote, "network">): void {
+    const { mints, minCharge = 1n, sellers, sponsorAccountsPerDay = 0 } = this.#context.config;
     if (!mints.includes(currency)) throw new FacilitatorError("asset_unsupported");
+    if (amount < minCharge) {
+      throw new FacilitatorError("amount_too_small", `A charge is settled from ${minCharge} base units.`);
+    }
+    // Whoever asks for a payment names who gets shares: with the least amount to a seller, all else would be free.
+    const paid = [recipient, ...splits.map((split) => split.recipient)];
+    if (sellers !== undefined && !paid.every((one) => sellers.includes(one))) {
+      throw new FacilitatorError("seller_not_allowed");
+    }
     if (sponsorAccountsPerDay === 0 && splits.some(({ ataCreationRequired }) => ataCreationRequired === true)) {
       throw new FacilitatorError(
         "policy:account_creation_not_allowed",

@@ -17,18 +17,11 @@ export interface Facts {
   readonly mints: Mints;
 }
 
-/** What is asked. */
-export interface Asked {
-  readonly order: SettleOrder;
-  /** `PaymentView.id` of its transaction. */
-  readonly paymentId: string;
-}
-
 /**
  * Reads a request. What the transaction does is the engine's to judge, but for the layout, which is x402's own.
  * @throws {FacilitatorError} {RefusedError} {InvalidFieldError} {RpcError}
  */
-export async function read(body: PaymentBody, facts: Facts): Promise<Asked> {
+export async function read(body: PaymentBody, facts: Facts): Promise<SettleOrder> {
   checkKind(body, facts);
   const payment = X402.paymentFromJson(body.paymentPayload);
   const wanted = X402.requirementsFromJson(body.x402Version, body.paymentRequirements);
@@ -41,10 +34,7 @@ export async function read(body: PaymentBody, facts: Facts): Promise<Asked> {
   checkExact(transaction, wanted.memo);
   const request = await requestOf(wanted, wanted.feePayer, facts);
   const challengeId = nameOf(transaction, wanted, facts.chainId);
-  return {
-    order: { request, transaction: payment.transaction, challengeId, protocol: "x402" },
-    paymentId: `pay_${transaction.key}`,
-  };
+  return { request, transaction: payment.transaction, challengeId, protocol: "x402" };
 }
 
 /** Before addresses are read: those of other chains are none here. */

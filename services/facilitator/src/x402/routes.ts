@@ -1,15 +1,16 @@
 // x402 on the same host: GET /supported, POST /verify, POST /settle, in the shapes that its clients know.
 import { X402 } from "@mppsol/core";
-import { createMints } from "@mppsol/server/parts";
+import { createMints, readTransaction } from "@mppsol/server/parts";
 import type { FastifyReply, FastifyRequest } from "fastify";
-import type { PaymentView, SettleOrder } from "../charge/ChargeEngine.js";
+import type { FoundPayment, PaymentView, SettleOrder } from "../charge/ChargeEngine.js";
+import { idOf } from "../charge/scope.js";
 import type { Context } from "../context.js";
 import type { Code } from "../errors/codes.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "../http/App.js";
 import { isFault, type Refused, refusalOf } from "../http/problem.js";
-import { Once } from "./Once.js";
-import { type Asked, type Facts, read } from "./order.js";
+import { type Asker, Once } from "./Once.js";
+import { type Facts, read } from "./order.js";
 import { paymentBody, settleAnswer, supportedAnswer, verifyAnswer } from "./schemas.js";
 
 /** Seconds after which to ask again for a payment under way. */
@@ -62,12 +63,13 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
     }
   });
 
-  async function verify({ order, paymentId }: Asked): Promise<Verdict> {
-    const known = await charges.get(paymentId);
-    if (known === undefined || !hasStarted(known)) return { isValid: true, ...(await charges.verify(order)) };
-    if (differs(known, order.request) || (await once.told(paymentId))) throw new FacilitatorError("transaction_used");
+  async function verify(order: SettleOrder): Promise<Verdict> {
+    const found = await charges.find(order);
+    if (found === undefined || !hasStarted(found.payment)) return { isValid: true, ...(await charges.verify(order)) };
+    const { payment, own } = found;
+    if (!own || (await once.told(payment.id))) throw new FacilitatorError("transaction_used");
     // It may be asked about again until somebody is told that it paid.
-    return { isValid: true, payer: known.payer };
+    return { isValid: true, payer: payment.payer };
   }
 
   const settleSchema = {
@@ -78,22 +80,33 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
   };
   app.post("/settle", { schema: settleSchema, config: { idempotent: true } }, async (request, reply) => {
     const { network } = request.body.paymentRequirements;
-    let asked: Asked | undefined;
+    const asker = { key: request.idempotency?.key, address: request.ip, body: request.body };
+    let order: SettleOrder | undefined;
+    let unclaim: (() => Promise<void>) | undefined;
     try {
-      asked = await read(request.body, await facts());
-      const payment = await charges.settle(asked.order);
-      return await answer(payment, network, request.idempotency?.key, reply);
+      order = await read(request.body, await facts());
+      unclaim = await claim(order, asker);
+      return await answer(await charges.settle(order), network, asker, reply);
     } catch (error) {
       const { code, retryable, document } = statusOf(error, request, reply);
-      const known = asked && (await charges.get(asked.paymentId).catch(() => undefined));
+      const found = order && (await charges.find(order).catch(() => undefined));
+      const known = found?.payment;
+      const isOpen = found?.own === true && hasStarted(found.payment);
       // Whatever kept it from an answer: what is on its way has not failed.
-      const isOpen = known !== undefined && hasStarted(known) && !differs(known, asked!.order.request);
-      if (retryable && isOpen) return pending(known, network, reply);
+      if (retryable && isOpen) return pending(found.payment, network, reply);
+      // What is refused for good leaves nothing behind. A claim that stays is swept.
+      if (!retryable && !isOpen) await unclaim?.().catch((fault: unknown) => context.onError(fault, "x402"));
       return failed(reasonOf(code), document.detail, known, network);
     }
   });
 
-  async function answer(payment: PaymentView, network: string, caller: string | undefined, reply: FastifyReply) {
+  /** Whoever asks before it can have been sent may be told later; nobody else. */
+  async function claim(order: SettleOrder, asker: Asker): Promise<(() => Promise<void>) | undefined> {
+    if (wasSent(await charges.find(order))) return undefined;
+    return once.claim(paymentIdOf(order), asker);
+  }
+
+  async function answer(payment: PaymentView, network: string, caller: Asker, reply: FastifyReply) {
     if (!hasArrived(payment)) return pending(payment, network, reply);
     let mine: boolean;
     try {
@@ -152,13 +165,13 @@ function hasStarted({ state }: PaymentView): boolean {
   );
 }
 
-function differs(known: PaymentView, { recipient, currency, amount, feePayerKey }: SettleOrder["request"]): boolean {
-  return (
-    known.recipient !== recipient ||
-    known.asset !== currency ||
-    known.amount !== amount ||
-    known.feePayer !== feePayerKey
-  );
+/** Strangers may have read its bytes. */
+function wasSent(found: FoundPayment | undefined): boolean {
+  return found !== undefined && (hasStarted(found.payment) || found.payment.state === "expired");
+}
+
+function paymentIdOf({ transaction }: SettleOrder): string {
+  return idOf(readTransaction(transaction).key);
 }
 
 /** Asks until there was an answer, then never again. */
