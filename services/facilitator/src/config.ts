@@ -33,6 +33,10 @@ export interface Config {
    * names the owners, who can close their accounts and keep the rent: at most this is lost a day.
    */
   readonly sponsorAccountsPerDay?: number;
+  /** Base units that a charge is settled from. Absent: any. */
+  readonly minCharge?: bigint;
+  /** Base58 of all who may be paid by charges, shares among them, and sell by sessions. Absent: everybody. */
+  readonly sellers?: readonly string[];
   readonly maxOpenSessionsPerBuyer: number;
   /** Base units. */
   readonly minDeposit: bigint;

@@ -94,6 +94,17 @@ describe("the configuration of the facilitator", () => {
     expect(config.mints).to.deep.equal([USDC_MINT]);
   });
 
+  it("settles from a thousandth of a USDC, for everybody, unless it says otherwise", () => {
+    expect(read().config.minCharge).to.equal(1_000n);
+    expect(read().config.sellers).to.equal(undefined);
+    expect(read({ MIN_CHARGE: "0" }).config.minCharge).to.equal(0n);
+    const [one, two] = [keys.settlement, keys.second].map((key) => key.publicKey.toBase58());
+    expect(read({ SELLERS: `${one}, ${two}` }).config.sellers).to.deep.equal([one, two]);
+    expect(faulty({ SELLER: one! })).to.deep.equal(["SELLER"]);
+    expect(faulty({ SELLERS: "somebody" })).to.deep.equal(["SELLERS"]);
+    expect(faulty({ MIN_CHARGE: "-1" })).to.deep.equal(["MIN_CHARGE"]);
+  });
+
   it("reads keys in the forms that they come in, from variables and files", () => {
     const file = join(dataDir, "key.json");
     writeFileSync(file, `${json(keys.feePayer)}\n`);

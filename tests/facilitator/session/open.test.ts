@@ -143,6 +143,16 @@ describe("opening a managed session", () => {
     expect(await refusal(office.terms(Keypair.generate()))).equal("recipient-account-missing");
   });
 
+  it("is refused for a seller who is not among those that may sell, and for one who is not any more", async () => {
+    const [listed, other] = [plaza.seller(), plaza.seller()];
+    const closed = await plaza.office({ config: { sellers: [listed.publicKey.toBase58()] } });
+    expect(await refusal(closed.terms(other))).equal("seller_not_allowed");
+    const wallet = await Wallet.prepare(office, { seller: other });
+    expect(await refusal(wallet.at(closed).present())).equal("seller_not_allowed");
+    expect(await wallet.onChain()).equal(undefined);
+    await closed.open({ seller: listed });
+  });
+
   it("is refused for a seller whose account is gone by then", async () => {
     const leaving = plaza.market.person({ usdc: 0n });
     const wallet = await Wallet.prepare(office, { seller: leaving });

@@ -296,7 +296,7 @@ class Engine implements RunningChargeEngine {
   }
 
   #checkTerms({ amount, currency, recipient, splits }: Omit<Quote, "network">): void {
-    const { mints, minCharge = 1n, sellers, sponsorAccountsPerDay = 0 } = this.#context.config;
+    const { mints, minCharge = 0n, sellers, sponsorAccountsPerDay = 0 } = this.#context.config;
     if (!mints.includes(currency)) throw new FacilitatorError("asset_unsupported");
     if (amount < minCharge) {
       throw new FacilitatorError("amount_too_small", `A charge is settled from ${minCharge} base units.`);

@@ -28,7 +28,8 @@ const STATISTICS_TTL_MS = 5_000;
 
 export async function chargeRoutes(app: App, context: Context): Promise<void> {
   const { charges, config, now, tables } = context;
-  const { network } = config;
+  const { network, minCharge = 1n } = config;
+  const least = String(minCharge > 0n ? minCharge : 1n);
   let statistics: { readonly found: Promise<Statistics>; readonly until: number } | undefined;
 
   app.post(
@@ -42,7 +43,7 @@ export async function chargeRoutes(app: App, context: Context): Promise<void> {
       },
     },
     async ({ body }) => {
-      const { recipient, amount = "1", splits = [] } = body;
+      const { recipient, amount = least, splits = [] } = body;
       if (body.network !== undefined && Network.parse(body.network) !== network) {
         throw new FacilitatorError("invalid_network", `This facilitator settles on ${network}.`);
       }

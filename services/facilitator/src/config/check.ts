@@ -50,7 +50,7 @@ function keyProblems({ network, feePayers, settlementKey, operatorKey }: Config)
 }
 
 function limitProblems(config: Config): ConfigProblem[] {
-  const { maxPriorityLamports, feeBps, secret, mints, gracePeriodSeconds } = config;
+  const { maxPriorityLamports, feeBps, secret, mints, gracePeriodSeconds, sellers = [] } = config;
   const problems: ConfigProblem[] = [];
   const demand = (holds: boolean, variable: string, problem: string) => {
     if (!holds) problems.push({ variable, problem });
@@ -64,6 +64,7 @@ function limitProblems(config: Config): ConfigProblem[] {
   demand(secret.length >= LEAST_SECRET, "SECRET", `must have ${LEAST_SECRET} characters or more: openssl rand -hex 32`);
   demand(gracePeriodSeconds > 60, "GRACE_PERIOD_SECONDS", "must be more than 60: a voucher has to be cashed within it");
   for (const mint of mints) demand(isAddress(mint), "MINTS", "must be base58 addresses of mints, comma separated");
+  for (const seller of sellers) demand(isAddress(seller), "SELLERS", "must be base58 addresses, comma separated");
   demand(new Set(mints).size === mints.length, "MINTS", "names a mint twice");
   return problems;
 }

@@ -85,6 +85,8 @@ const SCHEMA = z.object({
   SPONSOR_LAMPORTS_PER_DAY_PER_PAYER: units(0n).default(20_000_000n),
   SPONSOR_LAMPORTS_PER_DAY_PER_SELLER: units(0n).default(200_000_000n),
   SPONSOR_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(0),
+  MIN_CHARGE: units(0n).default(1_000n),
+  SELLERS: list.optional(),
   MAX_OPEN_SESSIONS_PER_BUYER: whole(1, 10_000).default(4),
   MIN_DEPOSIT: units(1n).default(100_000n),
   FEE_BPS: whole(0, 9_999).default(0),
@@ -112,7 +114,8 @@ const SCHEMA = z.object({
 type Values = z.output<typeof SCHEMA>;
 
 /** Names that look like ours: one of these that is not known is a slip that would go unnoticed. */
-const LIKE_OURS = /^(FEE_PAYER|SETTLEMENT_KEY|OPERATOR_KEY|SPONSOR|ALLOW_PGLITE|ALLOW_PUBLIC|ONBOARD)/;
+const LIKE_OURS =
+  /^(FEE_PAYER|SELLER|MIN_CHARGE|SETTLEMENT_KEY|OPERATOR_KEY|SPONSOR|ALLOW_PGLITE|ALLOW_PUBLIC|ONBOARD)/;
 
 /**
  * Reads an environment. An empty variable is an absent one. Off mainnet-beta, keys that nobody gives are made and kept in
@@ -218,6 +221,8 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     sponsorLamportsPerDayPerPayer: values.SPONSOR_LAMPORTS_PER_DAY_PER_PAYER,
     sponsorLamportsPerDayPerSeller: values.SPONSOR_LAMPORTS_PER_DAY_PER_SELLER,
     sponsorAccountsPerDay: values.SPONSOR_ACCOUNTS_PER_DAY,
+    minCharge: values.MIN_CHARGE,
+    ...(values.SELLERS === undefined ? {} : { sellers: values.SELLERS }),
     maxOpenSessionsPerBuyer: values.MAX_OPEN_SESSIONS_PER_BUYER,
     minDeposit: values.MIN_DEPOSIT,
     feeBps: values.FEE_BPS,

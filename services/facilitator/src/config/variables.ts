@@ -62,6 +62,12 @@ export const VARIABLES: readonly Variable[] = [
   variable("SPONSOR_LAMPORTS_PER_DAY_PER_PAYER", "for one payer", "`20000000`"),
   variable("SPONSOR_LAMPORTS_PER_DAY_PER_SELLER", "for one seller", "`200000000`"),
   variable("SPONSOR_ACCOUNTS_PER_DAY", "recipients' token accounts whose rent is paid in a day", "`0`"),
+  variable("MIN_CHARGE", "base units that a charge is settled from: its fee is paid here; `0`: any", "`1000`"),
+  variable(
+    "SELLERS",
+    "who may be paid by charges, shares among them, and sell by sessions: base58, comma separated",
+    "everybody",
+  ),
   variable("MAX_OPEN_SESSIONS_PER_BUYER", "managed sessions of one buyer whose rent is fronted at a time", "`4`"),
   variable("MIN_DEPOSIT", "base units that a managed session is opened with at least", "`100000`"),
   variable("FEE_BPS", "share of the facilitator in managed sessions, basis points, fixed on chain at open", "`0`"),

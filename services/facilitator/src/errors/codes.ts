@@ -54,6 +54,8 @@ export const TABLE = {
   challenge_mismatch: { ...final(422, "The challenge asks for something else."), problem: "invalid-challenge" },
   challenge_used: { ...final(409, "The challenge was already used."), problem: "invalid-challenge" },
   digest_mismatch: refused("The request body is not the one that the challenge was issued for."),
+  amount_too_small: final(422, "Charges of so little are not settled here."),
+  seller_not_allowed: refused("Nothing can be sold for this seller here."),
   asset_unsupported: final(422, "This asset cannot be paid with here."),
   recipient_account_missing: later(422, "The recipient's token account cannot receive this payment yet."),
   // x402
@@ -110,7 +112,6 @@ export const TABLE = {
   channel_not_open_yet: later(409, "The transaction that opens this channel has not landed."),
   channel_mismatch: refused("The channel is not one that can pay here."),
   // Sessions: open and top up
-  seller_not_allowed: refused("Nothing can be sold for this seller here."),
   buyer_session_cap_exceeded: later(429, "Too many sessions of this buyer whose rent is still out."),
   open_mismatch: refused("Challenge, credential and open transaction disagree."),
   open_program_mismatch: refused("The open transaction calls another channel program than the challenge names."),

@@ -128,7 +128,8 @@ export class Terms {
 
   #checkSeller(seller: string): void {
     Base58.address(seller, "seller");
-    if (this.#ours.has(seller)) throw new FacilitatorError("seller_not_allowed");
+    const { sellers } = this.#parts.config;
+    if (this.#ours.has(seller) || sellers?.includes(seller) === false) throw new FacilitatorError("seller_not_allowed");
   }
 
   #deal({ seller, currency, amount, voucherSigner }: Asked, feePayer: Deal["feePayer"]): Deal {
