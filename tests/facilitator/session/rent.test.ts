@@ -9,8 +9,10 @@ import { Fronting } from "../../../services/facilitator/src/session/Fronting.ts"
 import { DEPOSIT, IDLE, instead, type Office, Plaza, RENT, refusal, UNIT, Wallet } from "./plaza.ts";
 
 const DAY = 24 * 60 * 60;
-/** What one open is counted as: rent, two signatures, the highest priority fee. */
-const COUNTED = RENT + 12_000n;
+/** Fees of an open and of its close, as they are counted: two signatures, the highest priority fee, and four signatures. */
+const FEES = 12_000n + 20_000n;
+/** What one open is counted as. */
+const COUNTED = RENT + FEES;
 
 describe("what is fronted for sessions", () => {
   let plaza: Plaza;
@@ -72,7 +74,7 @@ describe("what is fronted for sessions", () => {
     await wallet.open();
     expect(await spent(office, `lamports:payer:${buyer.publicKey.toBase58()}`)).equal(COUNTED);
     await end(office);
-    expect(await spent(office, `lamports:payer:${buyer.publicKey.toBase58()}`)).equal(12_000n);
+    expect(await spent(office, `lamports:payer:${buyer.publicKey.toBase58()}`)).equal(FEES);
     await office.open({ seller, buyer });
     await end(office);
   });
@@ -238,6 +240,21 @@ describe("what is fronted for sessions", () => {
     expect(await spent(office, `lamports:payer:${wallet.buyer.publicKey.toBase58()}`)).equal(COUNTED);
     plaza.pass(15 * 60);
     await end(office);
+  });
+
+  it("is counted as no less than opening, closing and reclaiming cost, however much is settled", async () => {
+    const office = await officeWith({});
+    const bucket = "lamports:global";
+    const [before, purse] = [await spent(office, bucket), await plaza.purse()];
+    const settlement = await plaza.market.lamports(plaza.settlement.publicKey);
+    const wallet = await office.open({ seller });
+    await wallet.pay(UNIT);
+    await wallet.close();
+    await end(office);
+    const paid = settlement - (await plaza.market.lamports(plaza.settlement.publicKey));
+    const cost = purse - (await plaza.purse()) + paid;
+    expect(cost > 12_000n, `${cost} lamports`).equal(true);
+    expect((await spent(office, bucket)) - before >= cost, `${cost} lamports`).equal(true);
   });
 
   it("costs fees alone when N sessions are opened that never pay", async () => {

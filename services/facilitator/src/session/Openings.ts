@@ -51,11 +51,12 @@ export class Openings {
     const { channelId, payer, mint } = action;
     const { config, now } = this.#parts;
     const attempt: Attempt = {};
-    const counted: Counted = async (lamports, work) => {
+    const counted: Counted = async (opening, work) => {
       await this.#terms.requireAccounts(seller, mint);
       const frontedAt = now();
       const closesAt = frontedAt + config.maxSessionSeconds * 1000;
-      const rent = lamports - feesOf(settings);
+      const rent = opening - feesOf(settings);
+      const lamports = opening + CLOSE_LAMPORTS;
       await this.#fronting.take({ channelId, payer, seller, unitAmount: amount, frontedAt, closesAt, lamports, rent });
       try {
         const kept = await signing(work, attempt);
@@ -200,6 +201,12 @@ type Counted = <T>(lamports: bigint, work: () => Promise<T>) => Promise<T>;
 
 /** The buyer's signature and the fee payer's. */
 const SIGNATURES_LAMPORTS = 10_000n;
+
+/**
+ * What is opened has to be closed: the fee payer's signature, the payee's and the voucher's, and the one that reclaims the
+ * rent. Counted with the open; less may be spent, and none of it is given back.
+ */
+const CLOSE_LAMPORTS = 20_000n;
 
 /** Lamports of an open that do not come back: two signatures and the highest priority fee. */
 function feesOf({ maxPriorityFeeLamports }: SessionServerSettings): bigint {
