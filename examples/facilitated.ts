@@ -14,7 +14,10 @@ const chain = await startChain();
 
 // The facilitator: has a node, and a key that pays fees. `npx mppsol-facilitator` starts one without any code.
 const { config } = readConfig(
-  { MPPSOL_NETWORK: "localnet", RPC_URLS: chain.url, PORT: "0", LOG_LEVEL: "silent", SECRET: "s".repeat(32) },
+  {
+    ...{ MPPSOL_NETWORK: "localnet", RPC_URLS: chain.url, PORT: "0", LOG_LEVEL: "silent", SECRET: "s".repeat(32) },
+    NOTICE_SECONDS: "0", // ends sessions at once, so that this run can show how; by default sellers have 20 seconds
+  },
   { feePayers: [chain.sponsor], settlementKey: await funded(), operatorKey: keypairSigner(Keypair.generate()) },
 );
 const service = await createFacilitator({ ...config, databaseDir: undefined });

@@ -91,6 +91,7 @@ export function configFor(net: Pick<Localnet, "url">, keys: Keys, more: Partial<
     gracePeriodSeconds: 900,
     idleTimeoutSeconds: 300,
     maxSessionSeconds: 86_400,
+    noticeSeconds: 0,
     onboardAccountsPerDay: 1_000,
     rateLimitPerMinute: 1_000_000,
     redisUrl: undefined,

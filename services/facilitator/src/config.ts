@@ -46,6 +46,8 @@ export interface Config {
   readonly idleTimeoutSeconds: number;
   /** A managed session is closed after so long, whatever happens. */
   readonly maxSessionSeconds: number;
+  /** Between the announcement of a session's end and its sealing, where buyers sign. 0: none. */
+  readonly noticeSeconds: number;
   /** Token accounts of new wallets that are made at our expense in a day. */
   readonly onboardAccountsPerDay: number;
   readonly rateLimitPerMinute: number;

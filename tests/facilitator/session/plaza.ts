@@ -77,6 +77,7 @@ export class Plaza {
       gracePeriodSeconds: GRACE,
       idleTimeoutSeconds: IDLE,
       maxSessionSeconds: MAX_SECONDS,
+      noticeSeconds: 0,
       onboardAccountsPerDay: 0,
       rateLimitPerMinute: 100_000,
       redisUrl: undefined,

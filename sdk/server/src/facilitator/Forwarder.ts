@@ -14,7 +14,9 @@ const SWEEP_MS = 60_000;
 
 /** Refusals after which there is nothing more to hand in. */
 const SETTLED = /^(voucher_not_monotonic|voucher_mode_mismatch)$/;
-const OVER = /^channel_(closed|closing|unknown)$/;
+const OVER = /^channel_(closed|unknown)$/;
+/** A refusal that is looked at again: it is being settled, or may be for a moment only. */
+const CLOSING = /^(channel|session)_closing$/;
 
 export class Forwarder {
   readonly #options: ManagedOptions;
@@ -37,7 +39,7 @@ export class Forwarder {
   note(channelId: string, accepted: bigint): void {
     this.#waiting.add(channelId);
     const { forwardThreshold, onError } = this.#options;
-    if (forwardThreshold === undefined || accepted - (this.#handed.get(channelId) ?? 0n) < forwardThreshold) return;
+    if (accepted - (this.#handed.get(channelId) ?? 0n) < forwardThreshold) return;
     this.flush(channelId).catch(onError);
   }
 
@@ -147,8 +149,10 @@ export class Forwarder {
     if (channel === undefined || channel.status === "closed" || voucher === undefined) return;
     const { cumulativeAmount } = voucher.voucher;
     if (cumulativeAmount <= (this.#handed.get(channelId) ?? 0n)) return;
+    let isEnding = false;
     try {
-      await client.keep(channelId, voucher);
+      const view = await client.keep(channelId, voucher);
+      isEnding = view.state === "closing";
     } catch (error) {
       if (error instanceof SettlementError && !error.uncertain && OVER.test(error.code)) {
         // The next payment finds out what has become of it, before anything is served.
@@ -157,10 +161,23 @@ export class Forwarder {
       }
       if (!(error instanceof SettlementError) || error.uncertain || !SETTLED.test(error.code)) {
         this.#waiting.add(channelId);
+        if (error instanceof SettlementError && CLOSING.test(error.code)) await this.#shut(channelId);
         throw error;
       }
     }
     const before = this.#handed.get(channelId) ?? 0n;
     this.#handed.set(channelId, cumulativeAmount > before ? cumulativeAmount : before);
+    if (!isEnding || channel.status !== "open") return;
+    // Its end is announced. What was accepted until now is the last, and is taken until it is sealed.
+    this.#waiting.add(channelId);
+    await this.#shut(channelId);
+    await this.#flush(channelId);
+  }
+
+  /** Nothing is served on the channel any more. */
+  async #shut(channelId: string): Promise<void> {
+    const { store, now } = this.#options;
+    await store.channels.beginClose(channelId, now());
+    this.#channels.forget(channelId);
   }
 }

@@ -14,7 +14,7 @@ export interface ManagedSettings {
   readonly suggestedDeposit?: bigint;
   /** Milliseconds between rounds in which accepted vouchers are handed to the facilitator. Default 3,000. */
   readonly forwardMs?: number;
-  /** Base units, accepted and not handed in, from which on it is not waited for the next round. Default: never. */
+  /** Base units, accepted and not handed in, from which on it is not waited for the next round. Default 1,000,000. */
   readonly forwardThreshold?: bigint;
   /** Milliseconds for which a channel that was looked at is not looked at again. Default 60,000. */
   readonly recheckMs?: number;
@@ -55,7 +55,7 @@ export interface ManagedOptions extends Books {
   readonly maxFeeBps: number;
   readonly suggestedDeposit: bigint | undefined;
   readonly forwardMs: number;
-  readonly forwardThreshold: bigint | undefined;
+  readonly forwardThreshold: bigint;
   readonly cacheMs: number;
   readonly onError: (error: unknown) => void;
 }
@@ -78,7 +78,7 @@ export function complete(options: SellerOptions, office: Office): ManagedOptions
     maxFeeBps: options.maxFeeBps ?? 0,
     suggestedDeposit: options.suggestedDeposit,
     forwardMs: options.forwardMs ?? 3_000,
-    forwardThreshold: options.forwardThreshold,
+    forwardThreshold: options.forwardThreshold ?? 1_000_000n,
     currency: mint,
     allowedMints: new Set([mint]),
     operatorKey: undefined,

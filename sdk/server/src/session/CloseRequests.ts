@@ -14,15 +14,26 @@ import { checkVoucher } from "./voucherCheck.js";
 
 const DRAIN_POLL_MS = 50;
 
+/** Whether a channel that is to end must wait, because vouchers of it may be on their way. Whoever says so sees to its end. */
+export type Holds = (channel: ChannelState) => Promise<boolean>;
+
 export class CloseRequests {
   readonly #books: Books;
   readonly #channels: ChannelBook;
   readonly #closer: Pick<Closer, "finish">;
+  readonly #holds: Holds;
 
-  constructor(books: Books, channels: ChannelBook, closer: Pick<Closer, "finish">) {
+  /** @param holds by default nothing is waited for. */
+  constructor(
+    books: Books,
+    channels: ChannelBook,
+    closer: Pick<Closer, "finish">,
+    holds: Holds = () => Promise.resolve(false),
+  ) {
     this.#books = books;
     this.#channels = channels;
     this.#closer = closer;
+    this.#holds = holds;
   }
 
   /**
@@ -41,6 +52,7 @@ export class CloseRequests {
       if (action.voucher !== undefined) await this.#requireSecret(action.voucher, channel);
       if (raise !== undefined) await this.#accept(channel, raise);
     }
+    if (await this.#holds(await this.#channels.known(channelId))) return pending(undefined);
     await this.#stopPayments(channel);
     return this.#settle(channelId, challenged);
   }

@@ -27,6 +27,11 @@ export interface WatchtowerOptions extends SessionOptions {
   readonly retentionMs?: number;
   /** Channels that are worked on at a time. Default 4. */
   readonly concurrency?: number;
+  /**
+   * Whether an open channel that is idle, or whose payer has revoked it on chain at `revokedAt` (unix seconds), must not end
+   * yet, because vouchers of it may be on their way. Whoever says so of an idle one ends it. Default: nothing is waited for.
+   */
+  readonly holds?: (channel: ChannelState, revokedAt?: number) => Promise<boolean>;
 }
 
 export interface Watchtower {
@@ -163,12 +168,21 @@ class Rounds implements Watchtower {
       await this.#guard(
         "look",
         async () => {
+          // Once the store knows of the revocation it takes no vouchers.
+          if (await this.#isHeld(channel, found)) return;
           const known = await this.#observe(channel, found);
           await this.#react(known, found, time);
         },
         channel.channelId,
       );
     });
+  }
+
+  async #isHeld(channel: ChannelState, found: Found): Promise<boolean> {
+    const { holds } = this.#options;
+    if (holds === undefined || found.kind !== "channel" || found.channel.status !== "closing") return false;
+    if (channel.status !== "open" || channel.closureStartedAt !== undefined || channel.escrowed === 0n) return false;
+    return holds(channel, Number(found.channel.closureStartedAt));
   }
 
   /**
@@ -263,7 +277,9 @@ class Rounds implements Watchtower {
     }
     if (closureStartedAt !== undefined) return this.#close(channel, "forced");
     if (status === "closing") return this.#close(channel, "stuck");
-    if (isIdle(channel, this.#server.settings.now())) return this.#close(channel, "idle");
+    if (isIdle(channel, this.#server.settings.now())) {
+      return !(await this.#options.holds?.(channel)) && this.#close(channel, "idle");
+    }
     const { threshold } = this.#options;
     if (threshold === undefined || accepted - settledOnChain < threshold) return true;
     await this.#cashier.cash(channel);

@@ -93,6 +93,7 @@ const SCHEMA = z.object({
   GRACE_PERIOD_SECONDS: whole(61, 2_592_000).default(900),
   IDLE_TIMEOUT_SECONDS: whole(1, 2_592_000).default(600),
   MAX_SESSION_SECONDS: whole(60, 31_536_000).default(86_400),
+  NOTICE_SECONDS: whole(0, 600).default(20),
   ONBOARD_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(100),
   RATE_LIMIT_PER_MINUTE: whole(1, MOST_COUNT).default(600),
   REDIS_URL: z
@@ -229,6 +230,7 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     gracePeriodSeconds: values.GRACE_PERIOD_SECONDS,
     idleTimeoutSeconds: values.IDLE_TIMEOUT_SECONDS,
     maxSessionSeconds: values.MAX_SESSION_SECONDS,
+    noticeSeconds: values.NOTICE_SECONDS,
     onboardAccountsPerDay: values.ONBOARD_ACCOUNTS_PER_DAY,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     redisUrl: values.REDIS_URL,

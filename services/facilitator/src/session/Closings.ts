@@ -1,20 +1,23 @@
 // Ending managed sessions: because the buyer asks, by a voucher, a proof or the close token; or because their time is over.
 import { MppsolError, RefusedError, type SessionAction } from "@mppsol/core";
-import { CloseRequests } from "@mppsol/server/parts";
+import { CloseRequests, checkVoucher } from "@mppsol/server/parts";
 import type { ChannelState } from "@mppsol/server/stores";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { CloseTokens } from "./closeToken.js";
 import type { Desks, Parts } from "./Desks.js";
+import type { Notices } from "./Notices.js";
 
 export class Closings {
   readonly #parts: Parts;
   readonly #desks: Desks;
   readonly #tokens: CloseTokens;
+  readonly #notices: Notices;
 
-  constructor(parts: Parts, desks: Desks, tokens: CloseTokens) {
+  constructor(parts: Parts, desks: Desks, tokens: CloseTokens, notices: Notices) {
     this.#parts = parts;
     this.#desks = desks;
     this.#tokens = tokens;
+    this.#notices = notices;
   }
 
   /**
@@ -23,7 +26,9 @@ export class Closings {
    * @throws {RefusedError} and then it is as open as before.
    */
   async byCredential(channel: ChannelState, action: SessionAction.Close): Promise<ChannelState> {
-    const requests = new CloseRequests(this.#desks.settings, this.#desks.all, this.#desks.closer);
+    if (await this.#isAskedAgain(channel, action)) return this.end(channel, "client");
+    const holds = (asked: ChannelState) => this.#notices.holds(asked);
+    const requests = new CloseRequests(this.#desks.settings, this.#desks.all, this.#desks.closer, holds);
     // A proof names the challenge that it is bound to; it must be the one that opened the channel.
     const id = action.authentication?.challengeId ?? channel.challengeId;
     try {
@@ -48,10 +53,13 @@ export class Closings {
     return this.end(channel, "client");
   }
 
-  /** Closes it with the highest voucher; when that fails, the watchtower goes on with it. */
+  /**
+   * Closes it with the highest voucher; when that fails, the watchtower goes on with it. It is open still while it has notice:
+   * whoever comes after that goes on.
+   */
   async end(channel: ChannelState, reason: "client" | "seller"): Promise<ChannelState> {
     const { channelId, status } = channel;
-    if (status === "closed") return channel;
+    if (status === "closed" || (await this.#notices.holds(channel))) return channel;
     const { store, now, onError } = this.#parts;
     if (status === "open") await store.channels.beginClose(channelId, now());
     try {
@@ -67,6 +75,18 @@ export class Closings {
   /** Pays out a sealed channel whose seller cannot be paid, so that the buyer and the sponsor have theirs. */
   async endWithout(channel: ChannelState): Promise<void> {
     await this.#desks.lastCloser.payout(channel);
+  }
+
+  /**
+   * Whether an end that was announced is asked for by a voucher that was good for that then: the seller may have handed in
+   * higher ones since. Throws {RefusedError} for one that the buyer did not sign.
+   */
+  async #isAskedAgain(channel: ChannelState, { voucher }: SessionAction.Close): Promise<boolean> {
+    if (channel.voucherSigner === "operator" || voucher === undefined) return false;
+    if (voucher.voucher.cumulativeAmount >= channel.accepted) return false;
+    if ((await this.#notices.at(channel.channelId)) === undefined) return false;
+    checkVoucher(voucher, channel, "authenticate", this.#desks.settings);
+    return true;
   }
 
   /** A channel that takes no more payments, whose close may be on its way: no outage makes that a failure. */

@@ -4,6 +4,7 @@ import type { ChannelState } from "@mppsol/server/stores";
 import type { Closings } from "./Closings.js";
 import type { Parts } from "./Desks.js";
 import type { Fronted, Fronting } from "./Fronting.js";
+import type { Notices } from "./Notices.js";
 
 export interface CurfewOptions {
   /** Milliseconds between rounds. Default 10,000. */
@@ -29,16 +30,18 @@ export class Curfew {
   readonly #parts: Parts;
   readonly #closings: Closings;
   readonly #fronting: Fronting;
+  readonly #notices: Notices;
   readonly #options: CurfewOptions;
   #sweptAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
   #stopping = false;
 
-  constructor(parts: Parts, closings: Closings, fronting: Fronting, options: CurfewOptions) {
+  constructor(parts: Parts, closings: Closings, fronting: Fronting, notices: Notices, options: CurfewOptions) {
     this.#parts = parts;
     this.#closings = closings;
     this.#fronting = fronting;
+    this.#notices = notices;
     this.#options = options;
   }
 
@@ -86,8 +89,12 @@ export class Curfew {
       const page = await store.channels.list({ status: "open", limit: PAGE, after });
       const last = page.at(-1);
       if (last === undefined) return;
-      const fronted = await this.#fronting.of(page.map(({ channelId }) => channelId));
-      const due = page.filter((channel) => this.#isDue(channel, fronted.get(channel.channelId))).values();
+      const channelIds = page.map(({ channelId }) => channelId);
+      const fronted = await this.#fronting.of(channelIds);
+      const noticed = await this.#notices.of(channelIds);
+      const isDue = (channel: ChannelState) =>
+        noticed.has(channel.channelId) || this.#isDue(channel, fronted.get(channel.channelId));
+      const due = page.filter(isDue).values();
       const worker = async () => {
         for (const channel of due) await this.#close(channel);
       };

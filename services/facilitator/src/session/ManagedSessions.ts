@@ -27,6 +27,8 @@ export interface SessionView {
   readonly idleTimeoutSeconds: number;
   /** Unix milliseconds after which it is closed, whatever happens. */
   readonly closesAt?: number;
+  /** Unix milliseconds at which it is sealed: its end is announced, and vouchers are kept until then, but nothing is sold. */
+  readonly closingAt?: number;
   /** Unix seconds of a forced close seen on chain. */
   readonly closureStartedAt?: number;
   readonly closeSignature?: string;

@@ -1,6 +1,6 @@
 // Managed sessions: everything that sells by channels for sellers who run no chain, and what must happen to them whether or not
 // anybody asks.
-import type { SessionAction, SignedVoucher } from "@mppsol/core";
+import { RefusedError, type SessionAction, type SignedVoucher } from "@mppsol/core";
 import { createWatchtower, type LandOptions, type SessionEvent, type Watchtower } from "@mppsol/server/parts";
 import type { ChannelState } from "@mppsol/server/stores";
 import { Closings } from "./Closings.js";
@@ -10,6 +10,7 @@ import { Desks, type Parts } from "./Desks.js";
 import { Directory } from "./Directory.js";
 import { Fronting } from "./Fronting.js";
 import type { ManagedSessions, Opened, SessionView, StillPending } from "./ManagedSessions.js";
+import { Notices } from "./Notices.js";
 import { Openings } from "./Openings.js";
 import { makeOwnAccounts } from "./ownAccounts.js";
 import { Terms } from "./Terms.js";
@@ -54,6 +55,7 @@ class Managed implements RunningSessions {
   readonly #desks: Desks;
   readonly #terms: Terms;
   readonly #fronting: Fronting;
+  readonly #notices: Notices;
   readonly #directory: Directory;
   readonly #openings: Openings;
   readonly #vouchers: Vouchers;
@@ -67,15 +69,17 @@ class Managed implements RunningSessions {
     this.#parts = parts;
     this.#tokens = new CloseTokens(parts.config.secret);
     this.#fronting = new Fronting(parts.tables, parts.config);
+    this.#notices = new Notices(parts);
     this.#directory = new Directory(parts.store, this.#fronting);
     this.#desks = new Desks(parts, { budgetMs: DEFAULT_LANDING_MS, ...landing }, onEvent);
     this.#terms = new Terms(parts, this.#desks);
     this.#openings = new Openings(parts, this.#desks, this.#terms, this.#fronting);
     this.#vouchers = new Vouchers(parts, this.#desks);
-    this.#closings = new Closings(parts, this.#desks, this.#tokens);
-    this.#curfew = new Curfew(parts, this.#closings, this.#fronting, curfew);
+    this.#closings = new Closings(parts, this.#desks, this.#tokens, this.#notices);
+    this.#curfew = new Curfew(parts, this.#closings, this.#fronting, this.#notices, curfew);
     this.#watchtower = createWatchtower({
       ...this.#desks.ownOptions(),
+      holds: (channel, revokedAt) => this.#notices.holds(channel, revokedAt),
       ...(watchMs === undefined ? {} : { intervalMs: watchMs }),
       ...(sweepMs === undefined ? {} : { sweepMs }),
     });
@@ -117,7 +121,7 @@ class Managed implements RunningSessions {
   async keep(channelId: string, voucher: SignedVoucher.SignedVoucher): Promise<SessionView> {
     const entry = await this.#directory.entry(channelId);
     const { channel } = await this.#vouchers.keep(entry.channel, voucher);
-    return viewOf(channel, entry.fronted);
+    return viewOf(channel, entry.fronted, await this.#notices.at(channelId));
   }
 
   async sign(channelId: string, cumulativeAmount: bigint, authentication: SessionAction.Use["authentication"]) {
@@ -128,6 +132,9 @@ class Managed implements RunningSessions {
 
   async topUp(action: SessionAction.TopUp): Promise<SessionView | StillPending> {
     const { channel, fronted } = await this.#directory.read(action.channelId);
+    if (channel.status === "open" && (await this.#notices.at(action.channelId)) !== undefined) {
+      throw new RefusedError("channel-closing");
+    }
     const done = await this.#openings.topUp(action, channel, fronted?.unitAmount ?? 1n);
     return "pending" in done ? done : viewOf(done.channel, fronted);
   }
@@ -146,7 +153,7 @@ class Managed implements RunningSessions {
   }
 
   async #view(channel: ChannelState): Promise<SessionView> {
-    return viewOf(channel, await this.#directory.frontedOf(channel));
+    return viewOf(channel, await this.#directory.frontedOf(channel), await this.#notices.at(channel.channelId));
   }
 
   #heard(event: SessionEvent): void {

@@ -107,7 +107,7 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
       const action = "payload" in body ? (SessionAction.fromJson(body.payload) as SessionAction.Close) : body;
       const view = await timed(() => sessions.close(action), stateOf);
       // It takes no payments any more, and goes on whether or not anybody asks again.
-      if (view.status !== "closed") return pending(reply, view.closeSignature);
+      if (view.status !== "closed") return closing(reply, view, now());
       const { closeSignature: signature, settledOnChain } = view;
       return {
         success: true as const,
@@ -133,13 +133,21 @@ function stateOf(done: { readonly pending: true } | SessionView): string {
   return "pending" in done ? "pending" : done.status;
 }
 
-function pending(reply: FastifyReply, signature: string | undefined) {
-  reply.code(202).header("retry-after", String(RETRY_AFTER_SECONDS));
+/** Its end has notice, or is on its way. */
+function closing(reply: FastifyReply, { closingAt, closeSignature }: SessionView, now: number) {
+  const noticeMs = closingAt === undefined ? 0 : closingAt - now;
+  const retryAfter = Math.max(RETRY_AFTER_SECONDS, Math.ceil(noticeMs / 1000));
+  const announced = closingAt === undefined ? {} : { closingAt };
+  return { ...pending(reply, closeSignature, retryAfter), status: "closing" as const, ...announced };
+}
+
+function pending(reply: FastifyReply, signature: string | undefined, retryAfter = RETRY_AFTER_SECONDS) {
+  reply.code(202).header("retry-after", String(retryAfter));
   return {
     success: false as const,
     state: "pending" as const,
     ...(signature === undefined ? {} : { signature }),
-    retryAfter: RETRY_AFTER_SECONDS,
+    retryAfter,
   };
 }
 

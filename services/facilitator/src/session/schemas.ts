@@ -159,6 +159,7 @@ const view = {
   gracePeriodSeconds: seconds,
   idleTimeoutSeconds: seconds,
   closesAt: z.int().optional().describe("unix milliseconds"),
+  closingAt: z.int().optional().describe("unix milliseconds at which it is sealed; vouchers are kept until then"),
   closureStartedAt: z.int().optional().describe("unix seconds of a revocation seen on chain"),
   closeSignature: signature.optional(),
   refunded: amount.optional(),
@@ -184,5 +185,7 @@ export const pendingAnswer = z.object({
   success: z.literal(false),
   state: z.literal("pending"),
   signature: signature.optional(),
+  status: z.literal("closing").optional(),
+  closingAt: z.int().optional().describe("unix milliseconds at which a session is sealed whose end is announced"),
   retryAfter: z.int().describe("seconds"),
 });

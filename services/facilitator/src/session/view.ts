@@ -4,11 +4,12 @@ import type { Fronted } from "./Fronting.js";
 import type { SessionView } from "./ManagedSessions.js";
 
 /** Of the channel as the store has it. Challenge id, proof and voucher are not in it: who has them can act. */
-export function viewOf(channel: ChannelState, fronted: Fronted | undefined): SessionView {
+export function viewOf(channel: ChannelState, fronted: Fronted | undefined, closingAt?: number): SessionView {
+  const isNoticed = closingAt !== undefined && channel.status !== "closed";
   const { closureStartedAt, closeSignature, refunded } = channel;
   return {
     channelId: channel.channelId,
-    status: statusOf(channel),
+    status: isNoticed ? "closing" : statusOf(channel),
     payer: channel.payer,
     payee: channel.payee,
     seller: channel.distributionSplits[0]?.recipient ?? channel.payee,
@@ -27,6 +28,7 @@ export function viewOf(channel: ChannelState, fronted: Fronted | undefined): Ses
     gracePeriodSeconds: channel.gracePeriodSeconds,
     idleTimeoutSeconds: channel.idleTimeoutSeconds,
     ...(fronted === undefined ? {} : { closesAt: fronted.closesAt }),
+    ...(isNoticed ? { closingAt } : {}),
     ...(closureStartedAt === undefined ? {} : { closureStartedAt }),
     ...(closeSignature === undefined ? {} : { closeSignature }),
     ...(refunded === undefined ? {} : { refunded }),

@@ -31,4 +31,15 @@ CREATE TABLE facilitator_sessions (
 CREATE INDEX facilitator_sessions_fronted ON facilitator_sessions (channel_id) WHERE attempts > 0;
 `,
   },
+  {
+    version: 2,
+    name: "notice before an end",
+    sql: `
+-- Sessions whose end was announced, and when they are sealed: unix milliseconds.
+CREATE TABLE facilitator_session_notices (
+  channel_id  text COLLATE "C" PRIMARY KEY,
+  closing_at  bigint NOT NULL
+);
+`,
+  },
 ];
