@@ -84,6 +84,7 @@ describe("the configuration of the facilitator", () => {
     const { config, generated, embedded } = read(mainnet({ FEE_BPS: "25", MINTS: USDC_MINT, TRUST_PROXY: "1" }));
     expect([generated, embedded]).to.deep.equal([[], false]);
     expect(config.network).to.equal("mainnet");
+    expect(config.onboardAccountsPerDay, "accounts that somebody can close").to.equal(0);
     expect(config.rpcUrls).to.deep.equal(["https://one.example/KEY", "https://two.example/KEY"]);
     expect(config.feePayers.map((signer) => signerAddress(signer))).to.deep.equal(
       [keys.feePayer, keys.second].map((key) => key.publicKey.toBase58()),

@@ -94,7 +94,7 @@ const SCHEMA = z.object({
   IDLE_TIMEOUT_SECONDS: whole(1, 2_592_000).default(600),
   MAX_SESSION_SECONDS: whole(60, 31_536_000).default(86_400),
   NOTICE_SECONDS: whole(0, 600).default(20),
-  ONBOARD_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(100),
+  ONBOARD_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).optional(),
   RATE_LIMIT_PER_MINUTE: whole(1, MOST_COUNT).default(600),
   REDIS_URL: z
     .string()
@@ -231,7 +231,8 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     idleTimeoutSeconds: values.IDLE_TIMEOUT_SECONDS,
     maxSessionSeconds: values.MAX_SESSION_SECONDS,
     noticeSeconds: values.NOTICE_SECONDS,
-    onboardAccountsPerDay: values.ONBOARD_ACCOUNTS_PER_DAY,
+    // Wallets that own nothing yet can close the account and keep its rent.
+    onboardAccountsPerDay: values.ONBOARD_ACCOUNTS_PER_DAY ?? (network === "mainnet" ? 0 : 100),
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     redisUrl: values.REDIS_URL,
     host,

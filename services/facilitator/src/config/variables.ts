@@ -75,7 +75,11 @@ export const VARIABLES: readonly Variable[] = [
   variable("IDLE_TIMEOUT_SECONDS", "after which a managed session without vouchers is closed", "`600`"),
   variable("MAX_SESSION_SECONDS", "after which a managed session is closed, whatever happens", "`86400`"),
   variable("NOTICE_SECONDS", "for sellers to hand in vouchers, between the announcement of an end and the end", "`20`"),
-  variable("ONBOARD_ACCOUNTS_PER_DAY", "token accounts of new wallets that are made at our expense in a day", "`100`"),
+  variable(
+    "ONBOARD_ACCOUNTS_PER_DAY",
+    "token accounts of new wallets that are made at our expense in a day; a wallet can close its own and keep the rent",
+    "`100`; on mainnet `0`",
+  ),
   variable("RATE_LIMIT_PER_MINUTE", "requests of one client address in a minute", "`600`"),
   secret(
     "REDIS_URL",
