@@ -145,7 +145,7 @@ describe("mppsol-facilitator", () => {
       const url = printed.match(/at (http:\/\/[0-9.:]+)/)![1]!;
       const stats = (await (await fetch(`${url}/mpp/stats`)).json()) as { payments: Record<string, number> };
       expect(Object.values(stats.payments).reduce((sum, count) => sum + count, 0)).to.equal(1);
-      expect(await command(["demo-charge", "--url", url])).to.equal(0);
+      expect(await command(["demo-charge", "--url", url]), err).to.equal(0);
       expect(JSON.parse(out)).to.include({ success: true });
       expect(printed).to.not.match(/\[\d+(,\d+){63}\]/);
     } finally {

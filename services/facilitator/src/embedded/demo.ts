@@ -7,6 +7,7 @@ import {
   ComputeBudgetProgram,
   type Keypair,
   PublicKey,
+  TransactionInstruction,
   TransactionMessage,
   VersionedTransaction,
 } from "@solana/web3.js";
@@ -14,18 +15,23 @@ import {
 /** Base units of USDC: one cent. */
 const AMOUNT = 10_000n;
 
-const UNITS = 30_000;
+const UNITS = 60_000;
+
+const MEMO_PROGRAM = new PublicKey("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfcHr");
 
 /** What the service could not be asked for. */
 export class DemoError extends Error {}
 
 /** The body of POST /mpp/settle for a charge that `buyer` has signed. Throws {DemoError}. */
 export async function demoCharge(url: string, buyer: Keypair, seller: PublicKey): Promise<JsonObject> {
+  const challengeId = `demo-${randomUUID()}`;
   const prepared = await post(`${url}/mpp/prepare`, { recipient: seller.toBase58(), amount: String(AMOUNT) });
   const request = ChargeRequest.fromJson({
     amount: String(AMOUNT),
     currency: prepared.currency,
     recipient: seller.toBase58(),
+    // Two payments of one price with one blockhash would be one transaction.
+    externalId: challengeId,
     methodDetails: {
       network: Network.parse(prepared.network),
       decimals: prepared.decimals,
@@ -35,7 +41,7 @@ export async function demoCharge(url: string, buyer: Keypair, seller: PublicKey)
     },
   });
   const transaction = Buffer.from(sign(request, String(prepared.recentBlockhash), buyer)).toString("base64");
-  return { challengeId: `demo-${randomUUID()}`, request: ChargeRequest.toJson(request), transaction };
+  return { challengeId, request: ChargeRequest.toJson(request), transaction };
 }
 
 /** The transaction, signed by the buyer alone. */
@@ -58,6 +64,7 @@ function sign(request: ChargeRequest.ChargeRequest, recentBlockhash: string, buy
         [],
         program,
       ),
+      new TransactionInstruction({ programId: MEMO_PROGRAM, keys: [], data: Buffer.from(request.externalId!) }),
     ],
   }).compileToV0Message();
   const transaction = new VersionedTransaction(message);
