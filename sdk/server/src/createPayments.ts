@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { ChargeRequest, type Discovery, X402 } from "@mppsol/core";
 import { checkCluster, createMints, type Rpc } from "./chain/index.js";
-import { chargeIntent, createReconciler, type Settlement, selfSettlement } from "./charge/index.js";
+import { chargeIntent, createReconciler, type Sale, type Settlement, selfSettlement } from "./charge/index.js";
 import { memoryBook, type SponsorBook } from "./charge/SponsorBook.js";
 import { createDiscovery, type Discoverable, type DiscoveryOptions } from "./discovery/createDiscovery.js";
 import { ConfigError } from "./errors.js";
@@ -92,8 +92,9 @@ export interface Payments {
   discovery(options: DiscoveryOptions): Discoverable;
   /**
    * Resolves when the store has its tables, the node is of the network, mints have the decimals that prices were made
-   * with, and everybody whom a charge pays has an account for its token (sessions make theirs when they close). Every
-   * request waits for the first three. Called at startup, when the routes are made, it says at once what is wrong.
+   * with, and everybody whom a charge pays has an account for its token (sessions make theirs when they close); where a
+   * facilitator settles, that it would. Every request waits for the first three. Called at startup, when the routes are
+   * made, it says at once what is wrong.
    * @throws {ConfigError} {MintError} {WrongClusterError} {RpcError} {StoreError}
    */
   ready(): Promise<void>;
@@ -127,6 +128,8 @@ class Till implements Payments {
   /** Mints whose decimals prices are made with, and whether they have them. */
   readonly #decimals = new Map<string, () => Promise<void>>();
   readonly #payees = new Payees();
+  /** What charges ask for. */
+  readonly #sales: Sale[] = [];
   readonly #tags = new Tags();
   #chainId: string | undefined;
   readonly #x402: X402Side = {
@@ -190,8 +193,11 @@ class Till implements Payments {
         ...defined({ splits, sponsored, description, leaseMs: charges.leaseMs, collectMs: charges.collectMs }),
       }),
     );
-    // A facilitator settles as it likes.
-    if (asset.currency !== "sol" && settlement === undefined) this.#payees.add(asset.currency, recipient, splits ?? []);
+    const { currency } = asset;
+    const fixed = typeof amount === "bigint" ? amount : undefined;
+    this.#sales.push({ amount: fixed, currency, recipient, network, splits: splits ?? [] });
+    // Somebody else's settlement checks as it likes.
+    if (currency !== "sol" && settlement === undefined) this.#payees.add(currency, recipient, splits ?? []);
     const { x402 = this.#settings.x402 ?? false } = options;
     if (x402) this.#checkX402(asset, options);
     return this.#guard(intent, offerOf("charge", amount, asset, description), { header, asset, x402 });
@@ -241,6 +247,7 @@ class Till implements Payments {
     await Promise.all([...this.#decimals.values()].map((check) => check()));
     const { rpc } = this.#settings;
     if (rpc !== undefined) await this.#payees.check(rpc);
+    await this.#settings.settlement?.check?.(this.#sales);
   }
 
   close(timeoutMs = 10_000): Promise<void> {

@@ -22,6 +22,7 @@ export type {
   Order,
   Prepared,
   Quote,
+  Sale,
   Settled,
   Settlement,
   SponsorOptions,

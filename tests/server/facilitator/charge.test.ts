@@ -8,7 +8,7 @@ import { Keypair, VersionedTransaction } from "@solana/web3.js";
 import { expect } from "chai";
 import { chargeIntent } from "../../../sdk/server/src/charge/index.ts";
 import { type FacilitatorOptions, facilitator, SettlementError } from "../../../sdk/server/src/facilitator/index.ts";
-import { createPayments } from "../../../sdk/server/src/index.ts";
+import { createPayments, createRpc } from "../../../sdk/server/src/index.ts";
 import type { Intent, Redemption } from "../../../sdk/server/src/intent.ts";
 import { memoryStore } from "../../../sdk/server/src/stores/index.ts";
 import { ANSWER, type Issued, issued, pull, push, request, SECRET, signatureOf, signed, Town } from "../charge/shop.ts";
@@ -111,6 +111,77 @@ describe("charges by a facilitator", () => {
     expect(await served.text()).to.equal("sunny");
     expect(await town.tokens(shop.publicKey)).to.equal(1n + PRICE);
     await payments.close();
+  });
+
+  describe("ready()", () => {
+    const till = (more: Partial<FacilitatorOptions> = {}) => {
+      const errors: { error: unknown; during: string }[] = [];
+      const recipient = town.person({ lamports: 0n, usdc: 1n }).publicKey.toBase58();
+      const payments = createPayments({
+        recipient,
+        network: "localnet",
+        store: memoryStore(),
+        secret: SECRET,
+        settlement: facilitator({ url: desk.url, ...more }),
+        onError: (error, { during }) => errors.push({ error, during }),
+      });
+      return { payments, errors, recipient, sold: payments.charge("0.01")(() => new Response("sunny")) };
+    };
+    const answers = (status: number, body: Record<string, unknown>) => {
+      desk.twist = (_, response) => Promise.resolve(send(response, status, body));
+    };
+
+    it("resolves when the facilitator would settle what is sold", async () => {
+      const { payments, recipient } = till();
+      await payments.ready();
+      expect(desk.to("/mpp/prepare").map(({ body }) => body)).to.deep.equal([
+        { recipient, amount: "10000", currency: USDC_MINT, network: "localnet" },
+      ]);
+      await payments.close();
+    });
+
+    for (const [code, status, option] of [
+      ["recipient_account_missing", 422, "recipient"],
+      ["invalid_network", 422, "network"],
+      ["asset_unsupported", 422, "currency"],
+      ["amount_too_small", 422, "price"],
+      ["seller_not_allowed", 422, "recipient"],
+      ["upstream_unavailable", 503, "settlement"],
+    ] as const) {
+      it(`names what is to be mended when the facilitator says ${code}`, async () => {
+        const { payments } = till();
+        answers(status, { code, detail: "It says why.", retryable: false });
+        expect(await refusal(payments.ready())).to.include({ name: "ConfigError", option });
+        await payments.close();
+      });
+    }
+
+    it("names the network when the facilitator settles on another one", async () => {
+      const { payments } = till();
+      desk.twist = (_, response, honest) =>
+        honest().then(({ body }) => send(response, 200, { ...body, network: "devnet" }));
+      expect(await refusal(payments.ready())).to.include({ name: "ConfigError", option: "network" });
+      await payments.close();
+    });
+
+    it("says that nobody answers, at the facilitator or at verifyRpcUrl", async () => {
+      const { payments } = till({ url: "http://127.0.0.1:1" });
+      expect(await refusal(payments.ready())).to.include({ name: "ConfigError", option: "settlement" });
+      await payments.close();
+      const blind = till({ verifyRpcUrl: createRpc({ endpoint: "http://127.0.0.1:1", retries: 0 }) });
+      expect(await refusal(blind.payments.ready())).to.include({ name: "ConfigError", option: "verifyRpcUrl" });
+      await blind.payments.close();
+    });
+
+    it("is not the only place to learn it: a 503 is told to onError with what is behind it", async () => {
+      const { payments, errors, sold } = till();
+      answers(422, { code: "recipient_account_missing", detail: "The recipient has no account.", retryable: true });
+      expect((await sold(new Request("http://shop.example/weather"))).status).to.equal(503);
+      expect(errors.map(({ during }) => during)).to.deep.equal(["challenge"]);
+      const { cause } = errors[0]!.error as Error;
+      expect(cause).to.be.instanceOf(SettlementError);
+      await payments.close();
+    });
   });
 
   it("pays once, however often the credential comes, and says the same every time", async () => {

@@ -14,6 +14,12 @@ export interface Quote {
   readonly network?: Network.Network;
 }
 
+/** What a route is going to ask for. */
+export type Sale = Omit<Quote, "amount"> & {
+  /** Undefined where it is found for each request. */
+  readonly amount: bigint | undefined;
+};
+
 /** What a fresh challenge can say of it. */
 export interface Prepared {
   /** Of the mint; absent for SOL. */
@@ -70,6 +76,11 @@ export interface Settlement {
    * @throws {RefusedError} `asset-unsupported`, `recipient-account-missing` or `unavailable`: then it must not be.
    */
   prepare(quote: Quote): Promise<Prepared>;
+  /**
+   * What would keep it from settling for these, as far as it can be known before anybody pays: asked at startup.
+   * @throws {ConfigError} for what the seller must mend, and whatever else keeps it from knowing.
+   */
+  check?(sales: readonly Sale[]): Promise<void>;
   /** How far this credential has come, without doing anything. Throws {RefusedError} `unavailable`. */
   standing(order: Order): Promise<Standing>;
   /**

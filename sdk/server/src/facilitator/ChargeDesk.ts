@@ -1,7 +1,8 @@
 // Charges settled by a facilitator: the seller needs no node, no key and no SOL.
 import { Challenge, type ChargePayload, type ChargeRequest, type JsonObject, RefusedError } from "@mppsol/core";
 import { Flights } from "../charge/Flights.js";
-import type { Order, Prepared, Quote, Settled, Settlement, Standing } from "../charge/Settlement.js";
+import type { Order, Prepared, Quote, Sale, Settled, Settlement, Standing } from "../charge/Settlement.js";
+import { ConfigError } from "../errors.js";
 import { SettlementError } from "./errors.js";
 import { insist, keyOf } from "./insist.js";
 import type { OnChain } from "./onChain.js";
@@ -71,6 +72,24 @@ export class ChargeDesk implements Settlement {
     }
     const { decimals, tokenProgram, feePayer: feePayerKey, recentBlockhash } = facts;
     return { decimals, tokenProgram, recentBlockhash, feePayerKey, sponsored: true };
+  }
+
+  async check(sales: readonly Sale[]): Promise<void> {
+    const { client, onChain } = this.#options;
+    for (const sale of sales) {
+      const { network, recipient, currency, splits, amount } = sale;
+      if (network !== undefined) await onChain?.checkNetwork(network).catch(unverifiable);
+      const input = { recipient, currency, splits, ...(network && { network }), ...(amount && { amount }) };
+      const facts = await client.prepare(input).catch((error: unknown) => {
+        throw error instanceof SettlementError ? misconfigured(error, sale, client.url) : error;
+      });
+      if (network !== undefined && facts.network !== network) {
+        throw new ConfigError(
+          "network",
+          `the facilitator at ${client.url} settles on ${facts.network}, not ${network}`,
+        );
+      }
+    }
   }
 
   async standing({ payload }: Order): Promise<Standing> {
@@ -168,4 +187,34 @@ export class ChargeDesk implements Settlement {
 
 function pending(signature: string | undefined): Settled {
   return { kind: "pending", ...(signature === undefined ? {} : { signature }) };
+}
+
+/** What a seller must mend so that the facilitator settles a sale; `settlement` where nobody knows. */
+function misconfigured(error: SettlementError, { recipient, currency }: Sale, url: string): ConfigError {
+  const options = { cause: error };
+  switch (error.code) {
+    case "invalid_network":
+      return new ConfigError("network", `${error.message} It is at ${url}.`, options);
+    case "recipient_account_missing": {
+      const make = `spl-token create-account ${currency} --owner ${recipient} --fee-payer <keypair>`;
+      return new ConfigError(
+        "recipient",
+        `${recipient}, or who shares, has no account for the token ${currency}; make one: ${make}`,
+        options,
+      );
+    }
+    case "asset_unsupported":
+      return new ConfigError("currency", `the facilitator at ${url} does not settle the token ${currency}`, options);
+    case "amount_too_small":
+      return new ConfigError("price", error.message, options);
+    case "seller_not_allowed":
+      return new ConfigError("recipient", `${error.message} The facilitator is at ${url}.`, options);
+    default:
+      return new ConfigError("settlement", `the facilitator at ${url}: ${error.code}, ${error.message}`, options);
+  }
+}
+
+function unverifiable(cause: unknown): never {
+  const problem = cause instanceof Error ? cause.message : "no usable answer";
+  throw new ConfigError("verifyRpcUrl", problem, { cause });
 }

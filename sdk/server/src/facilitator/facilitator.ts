@@ -35,7 +35,10 @@ export interface FacilitatorOptions {
   readonly fetch?: Fetch;
   /** Unix milliseconds. */
   readonly now?: () => number;
-  /** Told of what went wrong at the facilitator, or with what it says, whatever the buyer is answered. */
+  /**
+   * Told of what went wrong at the facilitator, at `verifyRpcUrl`, or with what they say, whatever the buyer is answered.
+   * Without it that goes to `console.error`, by name and message.
+   */
   readonly onError?: (error: unknown) => void;
 }
 
@@ -66,7 +69,7 @@ export function isFacilitator(settlement: Settlement | undefined): settlement is
  */
 export function facilitator(options: FacilitatorOptions): Facilitator {
   const { now = Date.now, cacheMs = 2_000, requireMemo = false } = options;
-  const onError = quietly(options.onError);
+  const onError = quietly(options.onError ?? print);
   const client = clientOf(options);
   const onChain = onChainOf(options, onError);
   const desk = new ChargeDesk({ client, onChain, cacheMs, requireMemo, now, onError });
@@ -78,6 +81,10 @@ export function facilitator(options: FacilitatorOptions): Facilitator {
     return new ManagedSessions(complete({ ...options.sessions, ...seller }, { client, onChain, cacheMs, onError }));
   };
   return Object.assign(desk, { client, sessions });
+}
+
+function print(error: unknown): void {
+  console.error(`mppsol: facilitator: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
 }
 
 function clientOf({ url, prepareTimeoutMs, settleTimeoutMs, fetch }: FacilitatorOptions): SettlementClient {

@@ -71,8 +71,14 @@ function pathOf(url: string): string {
 }
 
 function print(error: unknown, { requestId, during }: ErrorContext): void {
-  const what = error instanceof Error ? `${error.name}: ${error.message}` : "something that is no error was thrown";
+  const what = error instanceof Error ? described(error) : "something that is no error was thrown";
   console.error(`mppsol: ${during}${requestId === undefined ? "" : ` of request ${requestId}`}: ${what}`);
+}
+
+/** With what is behind it: of a 503 the client is told little. */
+function described({ name, message, cause }: Error): string {
+  const behind = cause instanceof Error ? ` (${described(cause)})` : "";
+  return `${name}: ${message}${behind}`;
 }
 
 function attempt(observe: () => void): void {

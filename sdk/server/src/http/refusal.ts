@@ -3,9 +3,9 @@ import { RefusedError } from "@mppsol/core";
 import { RpcError } from "../chain/errors.js";
 import { StoreError } from "../stores/errors.js";
 
-/** The refusal to answer with. Whether the error must also be reported: only what the table does not foresee. */
+/** The refusal to answer with. Whether the error must also be reported: what the client can do nothing about. */
 export function refusalOf(error: unknown): { readonly refusal: RefusedError; readonly report: boolean } {
-  if (error instanceof RefusedError) return { refusal: error, report: false };
+  if (error instanceof RefusedError) return { refusal: error, report: error.status >= 500 };
   if (error instanceof RpcError || error instanceof StoreError) {
     // It may have failed halfway, so nothing is said of what was taken: the same request brings it to light.
     const detail = "The payment cannot be checked right now. Send the same request again.";
