@@ -249,6 +249,10 @@ describe("the routes of managed sessions", () => {
     expectProblem(await post("prepare", { seller: own, amount }), 422, "seller_not_allowed");
     const seller = plaza.seller().publicKey.toBase58();
     expectProblem(await post("prepare", { seller, amount, currency: nobody }), 422, "asset_unsupported");
+    // The network before the mint, which has another address on each.
+    const elsewhere = { seller, amount, currency: nobody, network: "devnet" };
+    expectProblem(await post("prepare", elsewhere), 422, "invalid_network");
+    expect((await post("prepare", { seller, amount, network: "localnet" })).status).equal(200);
     const wallet = await prepared();
     const { challenge, payload } = opening(wallet) as { challenge: JsonObject; payload: JsonObject };
     const request = { ...(challenge.request as JsonObject), recipient: nobody };

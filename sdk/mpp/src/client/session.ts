@@ -187,6 +187,7 @@ class Client implements SessionClient {
       seller,
       currency: agreed.mint,
       amount: units(pricePerUnit, "pricePerUnit"),
+      network: this.#network,
       voucherSigner: agreed.voucherSigner,
       suggestedDeposit: amount,
       ...(unitType === undefined ? {} : { unitType }),

@@ -72,12 +72,12 @@ export class ManagedTerms {
   }
 
   async #ask(price: Price): Promise<Request> {
-    const { client, seller, mint, suggestedDeposit } = this.#options;
+    const { client, seller, mint, network, suggestedDeposit } = this.#options;
     const { amount, unitType } = unitOf(price);
     const usual = amount * SUGGESTED_UNITS;
     const request = await orRefused(() =>
       client.prepareSession({
-        ...{ seller, currency: mint, amount, unitType, voucherSigner: "client" },
+        ...{ seller, currency: mint, amount, network, unitType, voucherSigner: "client" },
         suggestedDeposit: suggestedDeposit ?? (usual > MAX_U64 ? MAX_U64 : usual),
       }),
     );

@@ -127,6 +127,8 @@ export interface SessionPrepareInput {
   readonly currency?: string;
   /** Base units of one request or unit. */
   readonly amount: bigint;
+  /** What the facilitator must settle on. */
+  readonly network?: Network.Network;
   readonly voucherSigner?: "client" | "operator";
   readonly unitType?: string;
   readonly suggestedDeposit?: bigint;
@@ -243,10 +245,11 @@ export class SettlementClient {
 
   /** `POST /mpp/session/prepare`: the request of a challenge. Throws {SettlementError}. */
   async prepareSession(input: SessionPrepareInput): Promise<SessionRequest.SessionRequest> {
-    const { seller, currency, amount, voucherSigner, unitType, suggestedDeposit } = input;
+    const { seller, currency, amount, network, voucherSigner, unitType, suggestedDeposit } = input;
     const answer = await this.#post("/mpp/session/prepare", {
       seller,
       amount: String(amount),
+      ...(network === undefined ? {} : { network }),
       ...(currency === undefined ? {} : { currency }),
       ...(voucherSigner === undefined ? {} : { voucherSigner }),
       ...(unitType === undefined ? {} : { unitType }),

@@ -1,9 +1,10 @@
 // Charges over HTTP: what a seller puts into a challenge, settling what was paid for it, and what has become of it.
-import { ChargeRequest, InvalidFieldError, Network, TransactionBytes } from "@mppsol/core";
+import { ChargeRequest, InvalidFieldError, TransactionBytes } from "@mppsol/core";
 import { within } from "@mppsol/server/parts";
 import type { Context } from "../context.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "../http/App.js";
+import { demandNetwork } from "../http/network.js";
 import type { PaymentView } from "./ChargeEngine.js";
 import {
   paymentAnswer,
@@ -44,9 +45,7 @@ export async function chargeRoutes(app: App, context: Context): Promise<void> {
     },
     async ({ body }) => {
       const { recipient, amount = least, splits = [] } = body;
-      if (body.network !== undefined && Network.parse(body.network) !== network) {
-        throw new FacilitatorError("invalid_network", `This facilitator settles on ${network}.`);
-      }
+      demandNetwork(body.network, network);
       const currency = body.currency.toUpperCase() === "USDC" ? config.mints[0] : body.currency;
       // Whatever could not be a request is no quote either.
       const quote = ChargeRequest.fromJson({

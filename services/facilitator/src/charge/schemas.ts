@@ -1,5 +1,6 @@
 // The bodies of the charge routes. Objects that say what is paid have no members that are not known.
 import { z } from "zod";
+import { networkName } from "../http/network.js";
 import { storable } from "../http/text.js";
 
 export const decimal = z
@@ -12,7 +13,6 @@ export const address = z
   .regex(/^[1-9A-HJ-NP-Za-km-z]{32,44}$/)
   .describe("base58");
 const currency = z.union([z.enum(["USDC", "usdc"]), address]).describe('"USDC", or a mint');
-const network = z.enum(["mainnet", "mainnet-beta", "devnet", "localnet"]);
 const memo = storable(0, 566);
 const elgamalKey = storable(44, 44);
 
@@ -27,7 +27,7 @@ export const prepareBody = z.strictObject({
   recipient: address,
   amount: positive.optional(),
   currency: currency.default("USDC"),
-  network: network.optional(),
+  network: networkName.optional(),
   splits: z.array(split).max(8).optional(),
 });
 
@@ -50,7 +50,7 @@ const chargeRequest = z.strictObject({
   description: storable(0, 256).optional(),
   externalId: memo.optional(),
   methodDetails: z.strictObject({
-    network: network.optional(),
+    network: networkName.optional(),
     decimals: z.int().min(0).max(9).optional(),
     tokenProgram: address.optional(),
     feePayer: z.boolean().optional(),

@@ -82,7 +82,7 @@ const SCHEMA = z.object({
   GLOBAL_SETTLE_PER_MINUTE: whole(1, MOST_COUNT).default(600),
   SELLER_SETTLE_PER_MINUTE: whole(1, MOST_COUNT).default(120),
   SPONSOR_LAMPORTS_PER_DAY: units(0n).default(1_000_000_000n),
-  SPONSOR_LAMPORTS_PER_DAY_PER_PAYER: units(0n).default(20_000_000n),
+  SPONSOR_LAMPORTS_PER_DAY_PER_PAYER: units(0n).optional(),
   SPONSOR_LAMPORTS_PER_DAY_PER_SELLER: units(0n).default(200_000_000n),
   SPONSOR_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(0),
   MIN_CHARGE: units(0n).default(1_000n),
@@ -219,7 +219,9 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     globalSettlePerMinute: values.GLOBAL_SETTLE_PER_MINUTE,
     sellerSettlePerMinute: values.SELLER_SETTLE_PER_MINUTE,
     sponsorLamportsPerDay: values.SPONSOR_LAMPORTS_PER_DAY,
-    sponsorLamportsPerDayPerPayer: values.SPONSOR_LAMPORTS_PER_DAY_PER_PAYER,
+    // Where lamports are free, whoever tries things out should not run into it.
+    sponsorLamportsPerDayPerPayer:
+      values.SPONSOR_LAMPORTS_PER_DAY_PER_PAYER ?? (network === "localnet" ? 1_000_000_000n : 20_000_000n),
     sponsorLamportsPerDayPerSeller: values.SPONSOR_LAMPORTS_PER_DAY_PER_SELLER,
     sponsorAccountsPerDay: values.SPONSOR_ACCOUNTS_PER_DAY,
     minCharge: values.MIN_CHARGE,

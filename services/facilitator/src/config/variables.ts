@@ -59,7 +59,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("GLOBAL_SETTLE_PER_MINUTE", "settlements of all sellers in a minute", "`600`"),
   variable("SELLER_SETTLE_PER_MINUTE", "settlements of one seller in a minute", "`120`"),
   variable("SPONSOR_LAMPORTS_PER_DAY", "lamports that are sponsored in a day, for everybody", "`1000000000`"),
-  variable("SPONSOR_LAMPORTS_PER_DAY_PER_PAYER", "for one payer", "`20000000`"),
+  variable("SPONSOR_LAMPORTS_PER_DAY_PER_PAYER", "for one payer", "`20000000`; on localnet `1000000000`"),
   variable("SPONSOR_LAMPORTS_PER_DAY_PER_SELLER", "for one seller", "`200000000`"),
   variable("SPONSOR_ACCOUNTS_PER_DAY", "recipients' token accounts whose rent is paid in a day", "`0`"),
   variable("MIN_CHARGE", "base units that a charge is settled from: its fee is paid here; `0`: any", "`1000`"),

@@ -4,6 +4,7 @@ import type { FastifyReply } from "fastify";
 import type { Context } from "../context.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "../http/App.js";
+import { demandNetwork } from "../http/network.js";
 import type { SessionView } from "./ManagedSessions.js";
 import {
   closeAnswer,
@@ -41,6 +42,7 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
     { schema: { tags: TAGS, body: prepareBody, response: { 200: prepareAnswer } } },
     async ({ body }) => {
       const { seller, currency, amount, voucherSigner, unitType, suggestedDeposit } = body;
+      demandNetwork(body.network, config.network);
       const request = await sessions.terms({
         seller,
         currency: currency === "USDC" ? config.mints[0] : currency,

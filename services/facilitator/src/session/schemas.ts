@@ -1,5 +1,6 @@
 // The bodies of the routes of managed sessions. What bears money is strict: a member that is not known is refused.
 import { z } from "zod";
+import { networkName } from "../http/network.js";
 import { storable } from "../http/text.js";
 
 const address = z
@@ -98,6 +99,7 @@ export const prepareBody = z.strictObject({
   seller: address.describe("who is paid; must have a token account"),
   currency: z.union([z.literal("USDC"), address]).default("USDC"),
   amount: amount.describe("base units of one request or unit"),
+  network: networkName.optional(),
   voucherSigner: mode.default("client"),
   unitType: storable(1, 64).optional(),
   suggestedDeposit: amount.optional(),
