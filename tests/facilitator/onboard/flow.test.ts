@@ -1,7 +1,7 @@
 // Onboarding from end to end, on an embedded chain with the real channel program: new wallets, known wallets, wallets that
 // change their mind.
 import { session, tokenAddress } from "@mppsol/programs";
-import { createTransferInstruction, TOKEN_PROGRAM_ID } from "@solana/spl-token";
+import { createTransferInstruction, getAccount, TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { Keypair, PublicKey } from "@solana/web3.js";
 import { expect } from "chai";
 import { ACCOUNT_RENT, Agent, Books, DEPOSIT, MINT, type Office, okay, refused, run, startOffice } from "./support.ts";
@@ -57,6 +57,10 @@ describe("onboarding", () => {
     expect(ready.challengeId).to.equal(grant.challenge.id);
     expect(await books.escrowed(ready.roleId)).to.equal(DEPOSIT);
     expect(await books.tokens(agent.wallet.publicKey)).to.equal(5_000n);
+    const paidFrom = await getAccount(office.connection, tokenAddress(agent.wallet.publicKey, MINT, TOKEN_PROGRAM_ID));
+    expect(String(paidFrom.closeAuthority), "whose rent we alone can take back").to.equal(
+      String(sponsors[0].publicKey),
+    );
     expect(await books.lamports(agent.wallet), "the wallet never had a lamport").to.equal(0n);
     await books.check();
   });

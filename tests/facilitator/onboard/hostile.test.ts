@@ -1,10 +1,18 @@
 import { keypairSigner, tokenAddress } from "@mppsol/programs";
+import type { Mint } from "@mppsol/server/parts";
 import {
+  AuthorityType,
   createAssociatedTokenAccountIdempotentInstruction,
   createCloseAccountInstruction,
+  createInitializeMint2Instruction,
+  createSetAuthorityInstruction,
+  MINT_SIZE,
+  NATIVE_MINT,
+  TOKEN_2022_PROGRAM_ID,
   TOKEN_PROGRAM_ID,
 } from "@solana/spl-token";
 import {
+  Keypair,
   PublicKey,
   SystemProgram,
   type TransactionInstruction,
@@ -13,6 +21,8 @@ import {
 } from "@solana/web3.js";
 import { expect } from "chai";
 import fc from "fast-check";
+import { FacilitatorError } from "../../../services/facilitator/src/errors/FacilitatorError.ts";
+import { FrontedAccounts } from "../../../services/facilitator/src/onboard/FrontedAccounts.ts";
 import {
   ACCOUNT_RENT,
   Agent,
@@ -27,6 +37,19 @@ import {
   run,
   startOffice,
 } from "./support.ts";
+
+/** What token programs say when another signs than may close. */
+const OWNER_MISMATCH = /0x4\b|Custom\D+4\b|owner does not match/;
+/** And when there is something left in the account. */
+const NOT_EMPTY = /0xb\b|Custom\D+11\b/;
+
+/** What a transaction that cannot land fails with. */
+async function failureOf(work: Promise<void>): Promise<string> {
+  return work.then(
+    () => "it landed",
+    (error: unknown) => String(error),
+  );
+}
 
 describe("a hostile wallet", () => {
   let office: Office;
@@ -208,18 +231,30 @@ describe("a hostile wallet", () => {
     }
   });
 
-  it("is given one token account, and no second when it closes it to keep the rent", async () => {
+  it("is given one token account, cannot close it to keep the rent, and is given no second", async () => {
     const agent = new Agent(office, books.person());
     const account = okay(await agent.start(seller)).body;
     expect(okay(await agent.confirm(account)).body.status).to.equal("funding");
+    const [sponsor] = office.keys.feePayers;
+    const own = tokenAddress(agent.wallet.publicKey, MINT, TOKEN_PROGRAM_ID);
+    const wallet = agent.wallet.publicKey;
+    const takeBack = createSetAuthorityInstruction(own, wallet, AuthorityType.CloseAccount, wallet);
+    const friend = Keypair.generate();
+    const giveAway = createSetAuthorityInstruction(own, wallet, AuthorityType.AccountOwner, friend.publicKey);
+    for (const [signers, ...trick] of [
+      [[agent.wallet], createCloseAccountInstruction(own, wallet, wallet)],
+      [[agent.wallet], takeBack],
+      [[agent.wallet, friend], giveAway, createCloseAccountInstruction(own, wallet, friend.publicKey)],
+    ] as const) {
+      expect(await failureOf(run(office, trick, signers))).to.match(OWNER_MISMATCH);
+    }
+    expect(await books.lamports(agent.wallet)).to.equal(0n);
+    expect(await books.hasAccount(wallet)).to.equal(true);
+    // We can, as it is empty, and have the rent again.
+    const paid = await sponsors();
+    await run(office, [createCloseAccountInstruction(own, sponsor.publicKey, sponsor.publicKey)], [sponsor]);
     const before = await sponsors();
-    const closing = createCloseAccountInstruction(
-      tokenAddress(agent.wallet.publicKey, MINT, TOKEN_PROGRAM_ID),
-      agent.wallet.publicKey,
-      agent.wallet.publicKey,
-    );
-    await run(office, [closing], [agent.wallet]);
-    expect(await books.lamports(agent.wallet)).to.equal(ACCOUNT_RENT);
+    expect(before - paid).to.equal(ACCOUNT_RENT);
     refused(await agent.start(seller), 422, "onboarding_account_refused");
     refused(await agent.start(books.person(0n).publicKey.toBase58()), 422, "onboarding_account_refused");
     refused(await agent.status(seller), 422, "onboarding_account_refused");
@@ -231,6 +266,46 @@ describe("a hostile wallet", () => {
     const funder = new PublicKey(office.net.payer.publicKey);
     await run(office, [createAssociatedTokenAccountIdempotentInstruction(funder, address, owner, MINT)]);
     expect(okay(await agent.status(seller)).body.status).to.equal("funding");
+  });
+
+  it("cannot keep the rent of a Token-2022 account either, nor does who pays it get at what is in one", async () => {
+    const { instructions, wallet, sponsor, own } = await accountOf(TOKEN_2022_PROGRAM_ID);
+    await run(office, instructions, [sponsor, wallet]);
+    const close = (by: Keypair) =>
+      run(office, [createCloseAccountInstruction(own, by.publicKey, by.publicKey, [], TOKEN_2022_PROGRAM_ID)], [by]);
+    expect(await failureOf(close(wallet))).to.match(OWNER_MISMATCH);
+    const { data, lamports } = (await office.connection.getAccountInfo(own))!;
+    const full = Buffer.from(data);
+    full.writeBigUInt64LE(1n, 64);
+    const owner = TOKEN_2022_PROGRAM_ID.toBase58();
+    office.net.setAccount(own.toBase58(), { lamports: BigInt(lamports), owner, data: full });
+    expect(await failureOf(close(sponsor)), "it is not empty").to.match(NOT_EMPTY);
+    office.net.setAccount(own.toBase58(), { lamports: BigInt(lamports), owner, data });
+    await close(sponsor);
+    expect(await office.connection.getAccountInfo(own)).to.equal(null);
+  });
+
+  /** What would make an account for a new wallet, of a new mint. */
+  async function accountOf(program: PublicKey) {
+    const [mint, wallet] = [Keypair.generate(), Keypair.generate()];
+    const sponsor = office.keys.feePayers[0];
+    const space = MINT_SIZE;
+    const lamports = await office.connection.getMinimumBalanceForRentExemption(space);
+    const fromPubkey = new PublicKey(office.net.payer.publicKey);
+    const made = { fromPubkey, newAccountPubkey: mint.publicKey, space, lamports, programId: program };
+    const initialize = createInitializeMint2Instruction(mint.publicKey, 6, fromPubkey, null, program);
+    await run(office, [SystemProgram.createAccount(made), initialize], [mint]);
+    const kind = { address: mint.publicKey.toBase58(), tokenProgram: program.toBase58() } as Mint;
+    const accounts = new FrontedAccounts(office.context);
+    const instructions = accounts.instructions(sponsor.publicKey.toBase58(), wallet.publicKey.toBase58(), kind);
+    return { instructions, wallet, sponsor, own: tokenAddress(wallet.publicKey, mint.publicKey, program) };
+  }
+
+  it("is made no account for wrapped SOL, which who may close it could take", () => {
+    const wrapped = { address: NATIVE_MINT.toBase58(), tokenProgram: TOKEN_PROGRAM_ID.toBase58() } as Mint;
+    const [funder, wallet] = [office.keys.feePayers[0], Keypair.generate()].map((key) => key.publicKey.toBase58());
+    const make = () => new FrontedAccounts(office.context).instructions(funder as string, wallet as string, wrapped);
+    expect(make).to.throw(FacilitatorError).with.property("code", "onboarding_account_refused");
   });
 
   it("asks in vain for an account under each of its onboardings at once: it is paid for once", async () => {

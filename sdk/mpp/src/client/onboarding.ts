@@ -12,7 +12,12 @@ import {
 } from "@mppsol/core";
 import { buildTransaction, tokenAddress } from "@mppsol/programs";
 import { type SettlementClient, SettlementError } from "@mppsol/server/parts";
-import { createAssociatedTokenAccountIdempotentInstruction } from "@solana/spl-token";
+import {
+  AuthorityType,
+  createAssociatedTokenAccountIdempotentInstruction,
+  createSetAuthorityInstruction,
+  NATIVE_MINT,
+} from "@solana/spl-token";
 import { PublicKey, TransactionInstruction, VersionedTransaction } from "@solana/web3.js";
 import { TOKEN_2022_PROGRAM, TOKEN_PROGRAM } from "../constants.js";
 import type { Buyer } from "./buyer.js";
@@ -123,7 +128,10 @@ export class Onboarding {
     };
   }
 
-  /** The buyer's token account, and a memo for it to sign. */
+  /**
+   * The buyer's token account, which who pays for it may close when it is empty, and a memo. Never for wrapped SOL: token
+   * programs close that with what is in it.
+   */
   #checkAccount(transaction: VersionedTransaction): void {
     const { message } = transaction;
     const funder = message.staticAccountKeys[0] as PublicKey;
@@ -139,6 +147,7 @@ export class Onboarding {
         recentBlockhash: message.recentBlockhash,
         instructions: [
           createAssociatedTokenAccountIdempotentInstruction(funder, account, owner, mint, tokenProgram),
+          createSetAuthorityInstruction(account, owner, AuthorityType.CloseAccount, funder, [], tokenProgram),
           new TransactionInstruction({
             programId: new PublicKey(MEMO),
             keys: [{ pubkey: owner, isSigner: true, isWritable: false }],
@@ -149,7 +158,8 @@ export class Onboarding {
       return Buffer.from(same.serialize());
     });
     const given = Buffer.from(message.serialize());
-    if (funder.equals(owner) || !expected.some((one) => one.equals(given))) throw offerRefused();
+    if (funder.equals(owner) || mint.equals(NATIVE_MINT) || !expected.some((one) => one.equals(given)))
+      throw offerRefused();
   }
 
   /** Checks that the role is what was asked for; the bearer proof, where the operator signs vouchers. */

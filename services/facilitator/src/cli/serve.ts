@@ -61,7 +61,9 @@ async function serveEmbedded({ config, dataDir, artifactsDir }: ReadConfig, prin
       print(`  demo buyer   ${buyer.publicKey} (1,000 USDC, no SOL)`);
       print(`  demo seller  ${seller}`);
       print("");
-      print("This settles a real charge, once, within two minutes (later: npx mppsol-facilitator demo-charge --print):");
+      print(
+        "This settles a real charge, once, within two minutes (later: npx mppsol-facilitator demo-charge --print):",
+      );
       print("");
       print(curlOf(url, await demoCharge(url, buyer, seller)));
       print("");

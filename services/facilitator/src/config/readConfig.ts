@@ -233,7 +233,7 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     idleTimeoutSeconds: values.IDLE_TIMEOUT_SECONDS,
     maxSessionSeconds: values.MAX_SESSION_SECONDS,
     noticeSeconds: values.NOTICE_SECONDS,
-    // Wallets that own nothing yet can close the account and keep its rent.
+    // Rent that is bound in the accounts of strangers: only for who has decided so.
     onboardAccountsPerDay: values.ONBOARD_ACCOUNTS_PER_DAY ?? (network === "mainnet" ? 0 : 100),
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     redisUrl: values.REDIS_URL,

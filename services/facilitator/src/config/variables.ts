@@ -77,7 +77,7 @@ export const VARIABLES: readonly Variable[] = [
   variable("NOTICE_SECONDS", "for sellers to hand in vouchers, between the announcement of an end and the end", "`20`"),
   variable(
     "ONBOARD_ACCOUNTS_PER_DAY",
-    "token accounts of new wallets that are made at our expense in a day; a wallet can close its own and keep the rent",
+    "token accounts of new wallets that are made at our expense in a day; the rent is bound in them until the fee payer closes them",
     "`100`; on mainnet `0`",
   ),
   variable("RATE_LIMIT_PER_MINUTE", "requests of one client address in a minute", "`600`"),

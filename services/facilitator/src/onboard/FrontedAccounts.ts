@@ -1,5 +1,5 @@
-// Token accounts for wallets that hold no SOL. Their rent is fronted, and whoever owns the account can close it and keep the
-// rent: so each wallet gets one account, for ever, and all of them together so many in a day.
+// Token accounts for wallets that hold no SOL. Their rent is fronted, and stays ours: who made the account alone can close
+// it, once it is empty. Until then it is bound: so each wallet gets one account, for ever, and all together so many in a day.
 import { tokenAddress } from "@mppsol/programs";
 import {
   addSignature,
@@ -10,7 +10,12 @@ import {
   signerAddress,
   type TransactionSigner,
 } from "@mppsol/server/parts";
-import { createAssociatedTokenAccountIdempotentInstruction } from "@solana/spl-token";
+import {
+  AuthorityType,
+  createAssociatedTokenAccountIdempotentInstruction,
+  createSetAuthorityInstruction,
+  NATIVE_MINT,
+} from "@solana/spl-token";
 import { PublicKey, TransactionInstruction, type VersionedTransaction } from "@solana/web3.js";
 import type { Context } from "../context.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
@@ -50,16 +55,26 @@ export class FrontedAccounts {
     this.#book = new AccountBook(parts.tables.database);
   }
 
-  /** What makes the account. The memo is there for the wallet to sign: nothing is done for who has not asked for it. */
+  /**
+   * What makes the account, and lets nobody but the funder close it: its owner could else do so at once and keep the rent.
+   * Token programs close only what is empty, but for wrapped SOL, which the funder could then take: none is made for that.
+   * The memo says what is signed.
+   * @throws {FacilitatorError} `onboarding_account_refused`
+   */
   instructions(funder: string, wallet: string, mint: Mint): TransactionInstruction[] {
     const [owner, address, program] = [wallet, mint.address, mint.tokenProgram].map((key) => new PublicKey(key)) as [
       PublicKey,
       PublicKey,
       PublicKey,
     ];
+    if (address.equals(NATIVE_MINT)) {
+      throw new FacilitatorError("onboarding_account_refused", "The wallet makes its account for wrapped SOL itself.");
+    }
     const account = tokenAddress(owner, address, program);
+    const payer = new PublicKey(funder);
     return [
-      createAssociatedTokenAccountIdempotentInstruction(new PublicKey(funder), account, owner, address, program),
+      createAssociatedTokenAccountIdempotentInstruction(payer, account, owner, address, program),
+      createSetAuthorityInstruction(account, owner, AuthorityType.CloseAccount, payer, [], program),
       new TransactionInstruction({
         programId: MEMO_PROGRAM_ID,
         keys: [{ pubkey: owner, isSigner: true, isWritable: false }],
@@ -91,7 +106,15 @@ export class FrontedAccounts {
     if (before.kind !== "none") return before;
     const { wallet, account, transaction, lastValidBlockHeight } = order;
     const signer = this.#signerOf(transaction);
-    if (signer === undefined || !(await this.#works(transaction))) return { kind: "stale" };
+    if (signer === undefined) return { kind: "stale" };
+    try {
+      if (!(await this.#works(transaction))) return { kind: "stale" };
+    } catch (error) {
+      // It does not work twice: another request may have made the account meanwhile.
+      const meanwhile = await this.look(order.wallet);
+      if (meanwhile.kind === "none") throw error;
+      return meanwhile;
+    }
     const lamports = FEE_LAMPORTS + (await this.#parts.rpc.rentExemption(order.mint.accountSize));
     const spentAt = this.#parts.now();
     await this.#spend(lamports, spentAt);
