@@ -1,6 +1,7 @@
 // Asking nodes: time limits, retries, several endpoints, and never an error that reads as "not there".
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Base58 } from "@mppsol/core";
 import { Localnet } from "@mppsol/localnet";
 import { Connection, Keypair } from "@solana/web3.js";
 import { expect } from "chai";
@@ -245,6 +246,79 @@ describe("rpc", () => {
     expect(await of(long.url, long.url)).to.deep.equal({ contextSlot: 99n });
     short.say(() => status(5, CONFIRMED));
     expect(await of(short.url), "what it knows, it knows").to.have.property("status");
+  });
+
+  describe("questions that come together", () => {
+    const signatureOf = (at: number) => Base58.encode(new Uint8Array(64).fill(at));
+    const known = (slot: number) => ({ ...CONFIRMED, slot });
+    /** Says of each signature the slot that it is the number of. */
+    const bySlot = ({ params }: Call): Answer => {
+      const asked = params[0] as string[];
+      return { result: { context: context(9), value: asked.map((one) => known(Base58.decode(one, 64)[0]!)) } };
+    };
+
+    it("go to the node as a few requests, and each gets its own answer", async () => {
+      const node = await nodeOf(bySlot);
+      const rpc = rpcOf(node.url);
+      const answers = await Promise.all(Array.from({ length: 200 }, (_, at) => rpc.status(signatureOf(at))));
+      expect(answers.map(({ status }) => status?.slot)).to.deep.equal(
+        Array.from({ length: 200 }, (_, at) => BigInt(at)),
+      );
+      expect(node.calls.length).to.be.at.most(2);
+    });
+
+    it("are no more than a node takes at a time", async () => {
+      const node = await nodeOf(bySlot);
+      const rpc = rpcOf(node.url);
+      await Promise.all(Array.from({ length: 600 }, (_, at) => rpc.status(signatureOf(at % 250))));
+      expect(node.calls.map(({ params }) => (params[0] as string[]).length)).to.have.members([256, 256, 88]);
+    });
+
+    it("are asked after their callers have asked: an answer under way is not shared", async () => {
+      let slot = 0;
+      const node = await nodeOf(({ params }) => {
+        slot++;
+        return { result: { context: context(slot), value: (params[0] as string[]).map(() => known(slot)) } };
+      });
+      const rpc = rpcOf(node.url);
+      const first = rpc.status(SIGNATURE);
+      while (node.calls.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      const second = rpc.status(SIGNATURE);
+      expect([(await first).status?.slot, (await second).status?.slot]).to.deep.equal([1n, 2n]);
+    });
+
+    it("do not fail for one among them that the node refuses", async () => {
+      const bad = signatureOf(7);
+      const node = await nodeOf((call) => {
+        if ((call.params[0] as string[]).includes(bad)) return { error: { code: -32602, message: "no signature" } };
+        return bySlot(call);
+      });
+      const rpc = rpcOf(node.url);
+      const answers = await Promise.allSettled([1, 7, 2].map((at) => rpc.status(signatureOf(at))));
+      expect(answers.map(({ status }) => status)).to.deep.equal(["fulfilled", "rejected", "fulfilled"]);
+    });
+
+    it("fail together when the node leaves one out, and none of them as absent", async () => {
+      const node = await nodeOf(() => ({ result: { context: context(9), value: [known(1)] } }));
+      const rpc = rpcOf(node.url, { retries: 0 });
+      const answers = await Promise.allSettled([1, 2].map((at) => rpc.status(signatureOf(at))));
+      expect(answers.map(({ status }) => status)).to.deep.equal(["rejected", "rejected"]);
+    });
+
+    it("share a height of the same commitment", async () => {
+      const node = await nodeOf(({ params }) => {
+        const finalized = (params[0] as { commitment: string }).commitment === "finalized";
+        const height = finalized ? 10 : 40;
+        return { result: { absoluteSlot: height + 1, blockHeight: height, epoch: 0, slotIndex: 0, slotsInEpoch: 9 } };
+      });
+      const rpc = rpcOf(node.url);
+      const levels = Array.from({ length: 50 }, (_, at) => (at % 2 === 0 ? "finalized" : "processed"));
+      const heights = await Promise.all(levels.map((level) => rpc.height(level as "finalized")));
+      expect(heights.map(({ blockHeight }) => blockHeight)).to.deep.equal(
+        levels.map((level) => (level === "finalized" ? 10n : 40n)),
+      );
+      expect(node.calls).to.have.lengthOf(2);
+    });
   });
 
   it("a height without a block height is no answer", async () => {

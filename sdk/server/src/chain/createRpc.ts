@@ -7,8 +7,9 @@ import {
   SolanaJSONRPCError,
   type VersionedTransaction,
 } from "@solana/web3.js";
+import { Batch } from "./Batch.js";
 import { RpcError } from "./errors.js";
-import type { Account, Level, ReadOptions, Rpc, SignatureAnswer, StatusOptions } from "./Rpc.js";
+import type { Account, Height, Level, ReadOptions, Rpc, SignatureAnswer, StatusOptions } from "./Rpc.js";
 import { sleep } from "./sleep.js";
 
 export interface RpcOptions {
@@ -27,13 +28,26 @@ export type Endpoint = string | Connection;
 /** Invalid request, method not found, invalid params: the same question gets the same answer. */
 const DEFINITIVE = new Set([-32600, -32601, -32602]);
 
+/** Signatures that a node takes in one question (`getSignatureStatuses`). */
+const MOST_STATUSES = 256;
+
+/** Milliseconds between such questions, and between those for the height: however much is under way, 20 a second. */
+const EVERY_MS = 50;
+
 /** Reads the chain over JSON-RPC. Methods throw {RpcError}. */
 export function createRpc(options: RpcOptions): Rpc {
   return new Nodes(options);
 }
 
+/** A connection, and what is asked of it together. */
+interface Node {
+  readonly connection: Connection;
+  readonly statuses: Batch<string, SignatureAnswer>;
+  readonly heights: Readonly<Record<Level, Batch<void, Height>>>;
+}
+
 class Nodes implements Rpc {
-  readonly #connections: readonly Connection[];
+  readonly #nodes: readonly Node[];
   readonly #timeoutMs: number;
   readonly #retries: number;
   readonly #backoffMs: number;
@@ -43,7 +57,7 @@ class Nodes implements Rpc {
   constructor({ endpoint, timeoutMs = 10_000, retries = 3, backoffMs = 100 }: RpcOptions) {
     const endpoints = typeof endpoint === "string" || endpoint instanceof Connection ? [endpoint] : [...endpoint];
     if (endpoints.length === 0) throw new TypeError("endpoint: name at least one");
-    this.#connections = endpoints.map((one) => (typeof one === "string" ? connect(one, timeoutMs) : one));
+    this.#nodes = endpoints.map((one) => nodeOf(typeof one === "string" ? connect(one, timeoutMs) : one));
     this.#timeoutMs = timeoutMs;
     this.#retries = retries;
     this.#backoffMs = backoffMs;
@@ -61,11 +75,7 @@ class Nodes implements Rpc {
   }
 
   height(commitment: Level = "confirmed") {
-    return this.#read("getEpochInfo", async (node) => {
-      const { absoluteSlot, blockHeight, epoch } = await node.getEpochInfo(commitment);
-      if (blockHeight === undefined) throw new TypeError("the node does not say its block height");
-      return { slot: BigInt(absoluteSlot), blockHeight: BigInt(blockHeight), epoch: BigInt(epoch) };
-    });
+    return this.#ask("getEpochInfo", ({ heights }) => heights[commitment].ask());
   }
 
   account(address: string, options: ReadOptions = {}) {
@@ -101,17 +111,17 @@ class Nodes implements Rpc {
 
   async status(signature: string, options: StatusOptions = {}): Promise<SignatureAnswer> {
     const { history = false, everywhere = false, since } = options;
-    const ask = async (node: Connection): Promise<SignatureAnswer> => {
-      const { context, value } = await node.getSignatureStatuses([signature], { searchTransactionHistory: history });
-      if (value.length !== 1) throw new TypeError("the node answered about other signatures");
-      const status = value[0] ?? null;
-      if (status === null && since !== undefined && BigInt(await node.getFirstAvailableBlock()) > since) {
-        throw new RangeError("the node has forgotten what it is asked about");
+    const ask = async ({ connection, statuses }: Node): Promise<SignatureAnswer> => {
+      const answer = history ? (await statusesOf(connection, [signature], true))[0]! : await statuses.ask(signature);
+      if (answer.status === undefined && since !== undefined) {
+        if (BigInt(await connection.getFirstAvailableBlock()) > since) {
+          throw new RangeError("the node has forgotten what it is asked about");
+        }
       }
-      return answer(context.slot, status);
+      return answer;
     };
-    if (!everywhere || this.#connections.length === 1) return this.#read("getSignatureStatuses", ask);
-    const answers = await Promise.allSettled(this.#connections.map((node) => this.#within(ask(node))));
+    if (!everywhere || this.#nodes.length === 1) return this.#ask("getSignatureStatuses", ask);
+    const answers = await Promise.allSettled(this.#nodes.map((node) => this.#within(ask(node))));
     const given = answers.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     const known = given.find(({ status }) => status !== undefined);
     if (known !== undefined) return known;
@@ -134,8 +144,8 @@ class Nodes implements Rpc {
   }
 
   async send(wire: Uint8Array): Promise<void> {
-    const sent = this.#connections.map((node) =>
-      this.#within(node.sendRawTransaction(wire, { skipPreflight: true, maxRetries: 0 })),
+    const sent = this.#nodes.map(({ connection }) =>
+      this.#within(connection.sendRawTransaction(wire, { skipPreflight: true, maxRetries: 0 })),
     );
     try {
       await Promise.any(sent);
@@ -148,15 +158,19 @@ class Nodes implements Rpc {
     return this.#read("getGenesisHash", (node) => node.getGenesisHash());
   }
 
-  async #read<T>(method: string, ask: (node: Connection) => Promise<T>): Promise<T> {
+  #read<T>(method: string, ask: (node: Connection) => Promise<T>): Promise<T> {
+    return this.#ask(method, ({ connection }) => ask(connection));
+  }
+
+  async #ask<T>(method: string, ask: (node: Node) => Promise<T>): Promise<T> {
     for (let attempt = 0; ; attempt++) {
       const at = this.#preferred;
       try {
-        return await this.#within(ask(this.#connections[at]!));
+        return await this.#within(ask(this.#nodes[at]!));
       } catch (error) {
         if (attempt >= this.#retries || isDefinitive(error)) throw new RpcError(method, error);
         // Only once a failure: of several calls that fail together, one moves on.
-        if (this.#preferred === at) this.#preferred = (at + 1) % this.#connections.length;
+        if (this.#preferred === at) this.#preferred = (at + 1) % this.#nodes.length;
         await sleep(this.#backoffMs * 2 ** attempt);
       }
     }
@@ -183,6 +197,44 @@ function connect(url: string, timeoutMs: number): Connection {
     disableRetryOnRateLimit: true,
     fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(timeoutMs) }),
   });
+}
+
+function nodeOf(connection: Connection): Node {
+  const heights = (commitment: Level) =>
+    new Batch<void, Height>({
+      everyMs: EVERY_MS,
+      most: Number.POSITIVE_INFINITY,
+      isOnesFault: () => false,
+      send: async (asked) => {
+        const height = await heightOf(connection, commitment);
+        return asked.map(() => height);
+      },
+    });
+  return {
+    connection,
+    statuses: new Batch({
+      everyMs: EVERY_MS,
+      most: MOST_STATUSES,
+      isOnesFault: isDefinitive,
+      send: (signatures) => statusesOf(connection, signatures, false),
+    }),
+    heights: { processed: heights("processed"), confirmed: heights("confirmed"), finalized: heights("finalized") },
+  };
+}
+
+async function heightOf(connection: Connection, commitment: Level): Promise<Height> {
+  const { absoluteSlot, blockHeight, epoch } = await connection.getEpochInfo(commitment);
+  if (blockHeight === undefined) throw new TypeError("the node does not say its block height");
+  return { slot: BigInt(absoluteSlot), blockHeight: BigInt(blockHeight), epoch: BigInt(epoch) };
+}
+
+/** With history the node looks into its ledger, too, which takes it long: such questions are asked alone. */
+async function statusesOf(connection: Connection, signatures: readonly string[], history: boolean) {
+  const { context, value } = await connection.getSignatureStatuses([...signatures], {
+    searchTransactionHistory: history,
+  });
+  if (value.length !== signatures.length) throw new TypeError("the node answered about other signatures");
+  return value.map((status) => answer(context.slot, status));
 }
 
 function config({ commitment = "confirmed", minContextSlot }: ReadOptions) {
