@@ -4,6 +4,7 @@ import rateLimit from "@fastify/rate-limit";
 import type { Redis } from "ioredis";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "./App.js";
+import { clientOf } from "./client.js";
 
 const WINDOW_MS = 60_000;
 
@@ -16,6 +17,7 @@ export async function registerRateLimit(app: App, perMinute: number, redis: Redi
     global: true,
     max: perMinute,
     timeWindow: WINDOW_MS,
+    keyGenerator: clientOf,
     enableDraftSpec: true,
     skipOnError: true,
     nameSpace: "mppsol-facilitator-",

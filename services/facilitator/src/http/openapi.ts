@@ -1,10 +1,23 @@
-// /openapi.json, made of the schemas of the routes, and /reference, a page that shows it without loading anything from
-// elsewhere.
+// /openapi.json, made of the schemas of the routes and of what is said of each operation beside this file; and /reference, a
+// page that shows it without loading anything from elsewhere.
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
+import { SignInWithX } from "@mppsol/core";
 import { jsonSchemaTransform } from "fastify-type-provider-zod";
 import { type Code, row, TABLE } from "../errors/codes.js";
+import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "./App.js";
+import { DESCRIBED, type Described } from "./described/index.js";
+import { refusalOf } from "./problem.js";
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Needs a sign-in of the wallet that it is about. */
+    signedIn?: boolean;
+  }
+}
+
+const PROBLEM_TYPE = "application/problem+json";
 
 /** A problem document (RFC 9457), as every answer is that is no success. */
 const PROBLEM = {
@@ -35,27 +48,87 @@ const IDEMPOTENCY_KEY = {
   name: "Idempotency-Key",
   in: "header",
   required: false,
-  description: "The same request under the same key is done once, and answered again, for 24 hours.",
+  description:
+    "The same request under the same key is done once, and answered again, for 24 hours, with `Idempotent-Replayed: true`. " +
+    "Keys must be unguessable, as UUIDs are.",
   schema: { type: "string", minLength: 1, maxLength: 255, pattern: "^[ -~]+$" },
+  example: "0b0e8f0c-6a55-4f5b-9a7e-2f3c1d4e5f60",
 };
+
+const SIGN_IN = {
+  name: SignInWithX.HEADER,
+  in: "header",
+  required: false,
+  description:
+    "Base64 of JSON: the challenge of the answer 401, filled in and signed by the wallet (CAIP-122). Good for one request, " +
+    "within five minutes. Without it the answer is 401.",
+  schema: { type: "string", minLength: 1, maxLength: SignInWithX.MAX_LENGTH },
+};
+
+const HEADERS = {
+  "X-Request-Id": {
+    description: "The request's id, as in the logs: the one that it came with in X-Request-Id, or a new one.",
+    schema: { type: "string" },
+    example: "req_0b0e8f0c-6a55-4f5b-9a7e-2f3c1d4e5f60",
+  },
+  "Retry-After": {
+    description: "Seconds after which the same request may be sent again; where that can help.",
+    schema: { type: "string", pattern: "^[0-9]+$" },
+    example: "2",
+  },
+  "Idempotent-Replayed": {
+    description: "`true` where the answer was kept from an earlier request of the same Idempotency-Key.",
+    schema: { type: "string", enum: ["true"] },
+    example: "true",
+  },
+  "WWW-Authenticate": {
+    description: "The scheme to authenticate by.",
+    schema: { type: "string" },
+    example: SignInWithX.HEADER,
+  },
+  Allow: { description: "The methods that the path takes.", schema: { type: "string" }, example: "GET, HEAD" },
+} as const;
+
+type Headers = Partial<Record<keyof typeof HEADERS, object>>;
 
 /** As much of an OpenAPI document as is changed here. */
 interface Document {
   readonly paths?: Record<string, Record<string, Operation>>;
 }
 
+interface Media {
+  readonly schema?: unknown;
+  example?: unknown;
+}
+
+interface Answered {
+  readonly description: string;
+  headers?: Headers;
+  content?: Record<string, Media>;
+}
+
 interface Operation {
-  parameters?: unknown[];
-  readonly requestBody?: unknown;
-  responses: Record<number, { description: string; content?: Record<string, unknown> }>;
+  description?: string;
+  parameters?: { readonly name: string; example?: unknown }[];
+  readonly requestBody?: { readonly content: Record<string, Media> };
+  responses: Record<number, Answered>;
+}
+
+/** Which operations have what in common, as `get /path/{id}`. */
+interface Kinds {
+  readonly idempotent: Set<string>;
+  readonly signedIn: Set<string>;
 }
 
 /** Registers what makes the document; before any route. */
 export async function registerOpenApi(app: App, version: string, url: string): Promise<void> {
-  const idempotent = new Set<string>();
+  const kinds: Kinds = { idempotent: new Set(), signedIn: new Set() };
   app.addHook("onRoute", ({ method, url, config }) => {
-    if (config?.idempotent !== true) return;
-    for (const one of [method].flat()) idempotent.add(`${one.toLowerCase()} ${url.replace(/:(\w+)/g, "{$1}")}`);
+    for (const one of [method].flat()) {
+      const key = `${one.toLowerCase()} ${url.replace(/:(\w+)/g, "{$1}")}`;
+      if (config?.idempotent === true) kinds.idempotent.add(key);
+      if (config?.signedIn === true) kinds.signedIn.add(key);
+    }
   });
   await app.register(swagger, {
     openapi: {
@@ -64,7 +137,9 @@ export async function registerOpenApi(app: App, version: string, url: string): P
         title: "mppsol facilitator",
         version,
         description:
-          "Settles payments of MPP and x402 on Solana, and pays their fees. Amounts are decimal strings of base units.",
+          "Settles payments of MPP and x402 on Solana, and pays their fees. Amounts are decimal strings of base units. " +
+          "Whatever is no success is a problem document, but for what x402 calls an answer. Any request may name itself by " +
+          "X-Request-Id (1 to 128 letters, digits, `.`, `_`, `:` and `-`): the name is in the answer and in the logs.",
         license: { name: "Apache-2.0", identifier: "Apache-2.0" },
       },
       servers: [{ url }],
@@ -73,7 +148,7 @@ export async function registerOpenApi(app: App, version: string, url: string): P
     transform: jsonSchemaTransform,
     transformObject: (document) => {
       const { openapiObject } = document as { openapiObject: object };
-      describeProblems(openapiObject as Document, idempotent);
+      describe(openapiObject as Document, kinds);
       return openapiObject;
     },
   });
@@ -90,27 +165,83 @@ export async function registerReference(app: App): Promise<void> {
   });
 }
 
-/** Adds to each operation what any of them may answer: a document beside what the route itself says of that status. */
-function describeProblems({ paths = {} }: Document, idempotent: ReadonlySet<string>): void {
+/** Adds to each operation what the routes' schemas do not say. */
+function describe({ paths = {} }: Document, kinds: Kinds): void {
   for (const [path, operations] of Object.entries(paths)) {
     for (const [method, operation] of Object.entries(operations)) {
-      const statuses = operation.requestBody === undefined ? ANY : [...ANY, ...WITH_BODY];
-      const own = Object.keys(operation.responses).map(Number);
-      for (const status of new Set([...statuses, ...own.filter((status) => status >= 400)])) {
-        const described = operation.responses[status] ?? { description: describeStatus(status) };
-        const content = { ...described.content, "application/problem+json": PROBLEM_MEDIA };
-        operation.responses[status] = { ...described, content };
-      }
-      if (idempotent.has(`${method} ${path}`)) {
-        operation.parameters = [...(operation.parameters ?? []), IDEMPOTENCY_KEY];
-      }
+      const key = `${method} ${path}`;
+      const described: Described | undefined = DESCRIBED[key];
+      addProblems(operation, described);
+      addHeaders(operation, key, kinds);
+      if (described !== undefined) addExamples(operation, described);
     }
   }
 }
 
-const PROBLEM_MEDIA = { schema: { $ref: "#/components/schemas/Problem" } };
+/** What any operation may answer: a document beside what the route itself says of that status. */
+function addProblems({ responses, requestBody }: Operation, described: Described | undefined): void {
+  const statuses = requestBody === undefined ? ANY : [...ANY, ...WITH_BODY];
+  const named = Object.keys(responses).map(Number);
+  for (const status of new Set([...statuses, ...named.filter((status) => status >= 400)])) {
+    const answered = responses[status];
+    // What the schema of an answer is made of is no description of it.
+    const description = describeStatus(status);
+    const own = answered?.content?.[PROBLEM_TYPE];
+    const problem = { ...problemMedia(status, described?.refusals?.[status]), ...own };
+    const content = { ...answered?.content, [PROBLEM_TYPE]: problem };
+    responses[status] = { ...answered, description, content };
+  }
+}
+
+function addHeaders(operation: Operation, key: string, { idempotent, signedIn }: Kinds): void {
+  const added = [...(idempotent.has(key) ? [IDEMPOTENCY_KEY] : []), ...(signedIn.has(key) ? [SIGN_IN] : [])];
+  if (added.length > 0) {
+    operation.parameters = [...(operation.parameters ?? []), ...added.map((parameter) => ({ ...parameter }))];
+  }
+  for (const [text, answered] of Object.entries(operation.responses)) {
+    const status = Number(text);
+    answered.headers = {
+      "X-Request-Id": HEADERS["X-Request-Id"],
+      ...(mayComeLater(status) ? { "Retry-After": HEADERS["Retry-After"] } : {}),
+      ...(idempotent.has(key) ? { "Idempotent-Replayed": HEADERS["Idempotent-Replayed"] } : {}),
+      ...(status === 401 ? { "WWW-Authenticate": HEADERS["WWW-Authenticate"] } : {}),
+      ...(status === 405 ? { Allow: HEADERS.Allow } : {}),
+    };
+  }
+}
+
+function addExamples(operation: Operation, { description, body, parameters = {}, answers }: Described): void {
+  operation.description = description;
+  for (const media of Object.values(operation.requestBody?.content ?? {})) media.example = body;
+  for (const parameter of operation.parameters ?? []) {
+    const example = parameters[parameter.name];
+    if (example !== undefined) parameter.example = example;
+  }
+  for (const [status, example] of Object.entries(answers)) {
+    const content = operation.responses[Number(status)]?.content ?? {};
+    const own = Object.keys(content).find((type) => type !== PROBLEM_TYPE) ?? PROBLEM_TYPE;
+    content[own] = { ...content[own], example };
+  }
+}
+
+function problemMedia(status: number, code: Code | undefined): Media {
+  const schema = { $ref: "#/components/schemas/Problem" };
+  const chosen = code ?? codesOf(status)[0];
+  if (chosen === undefined) return { schema };
+  return { schema, example: refusalOf(new FacilitatorError(chosen), HEADERS["X-Request-Id"].example).document };
+}
+
+function codesOf(status: number): Code[] {
+  return (Object.keys(TABLE) as Code[]).filter((code) => row(code).status === status);
+}
+
+/** Whether answers of this status may say when to ask again. */
+function mayComeLater(status: number): boolean {
+  return status === 202 || (status !== 500 && codesOf(status).some((code) => row(code).retryable));
+}
 
 function describeStatus(status: number): string {
-  const codes = (Object.keys(TABLE) as Code[]).filter((code) => row(code).status === status);
-  return codes.map((code) => `- \`${code}\`: ${row(code).title}`).join("\n");
+  return codesOf(status)
+    .map((code) => `- \`${code}\`: ${row(code).title}`)
+    .join("\n");
 }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import type { Context } from "../context.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { App } from "../http/App.js";
+import { clientOf } from "../http/client.js";
 import { storable } from "../http/text.js";
 import { ChannelRoles } from "./ChannelRoles.js";
 import { Onboardings } from "./Onboardings.js";
@@ -51,12 +52,20 @@ const confirmBody = z.strictObject({
 const statusQuery = z.strictObject({ wallet: address, seller: address, currency, network });
 
 const answers = { 200: settledRound, 202: pendingRound };
-const problem = z.looseObject({ code: z.string() }).describe("A problem document.");
-const challenge = z
-  .looseObject({ extensions: z.looseObject({ [SignInWithX.EXTENSION]: z.looseObject({}) }) })
-  .describe("A problem document with a challenge to sign.");
-
-const SIGNED_IN = `Needs the header ${SignInWithX.HEADER}; the answer 401 has a challenge for it in \`extensions\`.`;
+const document = <T extends z.ZodType>(schema: T) => ({ content: { "application/problem+json": { schema } } });
+const problem = document(z.looseObject({ code: z.string() }));
+/** A problem document with a challenge to sign. */
+const challenge = document(
+  z.looseObject({
+    code: z.enum(["sign_in_required", "sign_in_invalid"]),
+    extensions: z.looseObject({
+      [SignInWithX.EXTENSION]: z.looseObject({
+        info: z.looseObject({ domain: z.string(), uri: z.string(), version: z.literal("1"), nonce: z.string() }),
+        supportedChains: z.array(z.looseObject({ chainId: z.string() })),
+      }),
+    }),
+  }),
+);
 
 export async function onboardRoutes(app: App, context: Context): Promise<void> {
   const { config } = context;
@@ -79,12 +88,12 @@ export async function onboardRoutes(app: App, context: Context): Promise<void> {
   const startSchema = {
     tags: ["onboarding"],
     summary: "Ask for a role that may spend for a wallet",
-    description: SIGNED_IN,
     body: startBody,
     response: { ...answers, 401: challenge },
   };
   const ofBody = signedIn(PATH, ({ body }) => memberOf(body, "wallet"));
-  app.post(PATH, { schema: startSchema, config: { idempotent: true }, preValidation: ofBody }, async (request, reply) =>
+  const startConfig = { idempotent: true, signedIn: true };
+  app.post(PATH, { schema: startSchema, config: startConfig, preValidation: ofBody }, async (request, reply) =>
     answer(await onboardings.start(askedOf(request.body)), reply),
   );
 
@@ -99,22 +108,26 @@ export async function onboardRoutes(app: App, context: Context): Promise<void> {
     const bytes = TransactionBytes.fromBase64(transaction, "transaction");
     // What is kept is readable: it may be handed on by another process.
     const proof = authentication && BearerProof.toJson(BearerProof.fromJson(authentication));
-    return answer(await onboardings.confirm(onboardingId, bytes, proof), reply);
+    return answer(await onboardings.confirm(onboardingId, bytes, proof, clientOf(request)), reply);
   });
 
   const statusSchema = {
     tags: ["onboarding"],
     summary: "How far a wallet is with a seller",
-    description: SIGNED_IN,
     querystring: statusQuery,
     response: { ...answers, 401: challenge, 409: problem, 422: problem },
   };
   const ofQuery = signedIn(`${PATH}/status`, ({ query }) => memberOf(query, "wallet"));
-  app.get(`${PATH}/status`, { schema: statusSchema, preValidation: ofQuery }, async (request, reply) => {
-    const { wallet, seller, currency, network } = request.query;
-    checkNetwork(network);
-    return answer(await onboardings.status({ wallet, seller, mint: mintOf(currency) }), reply);
-  });
+  const statusConfig = { signedIn: true };
+  app.get(
+    `${PATH}/status`,
+    { schema: statusSchema, config: statusConfig, preValidation: ofQuery },
+    async (request, reply) => {
+      const { wallet, seller, currency, network } = request.query;
+      checkNetwork(network);
+      return answer(await onboardings.status({ wallet, seller, mint: mintOf(currency) }), reply);
+    },
+  );
 
   function askedOf(body: z.infer<typeof startBody>): RoleAsked {
     const { voucherSigner, authorizedSigner } = body;

@@ -39,7 +39,14 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
 
   app.post(
     "/mpp/session/prepare",
-    { schema: { tags: TAGS, body: prepareBody, response: { 200: prepareAnswer } } },
+    {
+      schema: {
+        tags: TAGS,
+        summary: "Terms of a session, for a challenge",
+        body: prepareBody,
+        response: { 200: prepareAnswer },
+      },
+    },
     async ({ body }) => {
       const { seller, currency, amount, voucherSigner, unitType, suggestedDeposit } = body;
       demandNetwork(body.network, config.network);
@@ -59,7 +66,15 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
 
   app.post(
     "/mpp/session/open",
-    { schema: { tags: TAGS, body: openBody, response: { 200: openAnswer, 202: pendingAnswer } }, config: once },
+    {
+      schema: {
+        tags: TAGS,
+        summary: "Opens a session, or says what has become of it",
+        body: openBody,
+        response: { 200: openAnswer, 202: pendingAnswer },
+      },
+      config: once,
+    },
     async ({ body }, reply) => {
       const { id, request } = body.challenge;
       const action = SessionAction.fromJson(body.payload) as SessionAction.Open;
@@ -73,7 +88,15 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
 
   app.post(
     "/mpp/session/voucher",
-    { schema: { tags: TAGS, body: voucherBody, response: { 200: voucherAnswer } }, config: once },
+    {
+      schema: {
+        tags: TAGS,
+        summary: "Keeps a voucher of the buyer, or signs one as the operator",
+        body: voucherBody,
+        response: { 200: voucherAnswer },
+      },
+      config: once,
+    },
     async ({ body }) => {
       const { channelId } = body;
       if ("voucher" in body) {
@@ -94,7 +117,15 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
 
   app.post(
     "/mpp/session/topup",
-    { schema: { tags: TAGS, body: topUpBody, response: { 200: topUpAnswer, 202: pendingAnswer } }, config: once },
+    {
+      schema: {
+        tags: TAGS,
+        summary: "Adds to the deposit of a session",
+        body: topUpBody,
+        response: { 200: topUpAnswer, 202: pendingAnswer },
+      },
+      config: once,
+    },
     async ({ body }, reply) => {
       const action = SessionAction.fromJson(body.payload) as SessionAction.TopUp;
       const done = await timed(() => sessions.topUp(action), stateOf);
@@ -104,7 +135,15 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
 
   app.post(
     "/mpp/session/close",
-    { schema: { tags: TAGS, body: closeBody, response: { 200: closeAnswer, 202: pendingAnswer } }, config: once },
+    {
+      schema: {
+        tags: TAGS,
+        summary: "Ends a session",
+        body: closeBody,
+        response: { 200: closeAnswer, 202: pendingAnswer },
+      },
+      config: once,
+    },
     async ({ body }, reply) => {
       const action = "payload" in body ? (SessionAction.fromJson(body.payload) as SessionAction.Close) : body;
       const view = await timed(() => sessions.close(action), stateOf);
@@ -122,7 +161,7 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
 
   app.get(
     "/mpp/session/:id",
-    { schema: { tags: TAGS, params: sessionPath, response: { 200: sessionAnswer } } },
+    { schema: { tags: TAGS, summary: "A session", params: sessionPath, response: { 200: sessionAnswer } } },
     async ({ params }) => {
       const view = await sessions.get(params.id);
       if (view === undefined) throw new FacilitatorError("channel_unknown");
