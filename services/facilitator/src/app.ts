@@ -12,7 +12,9 @@ import { registerRateLimit, registerSecurityHeaders } from "./http/limits.js";
 import { registerOpenApi, registerReference } from "./http/openapi.js";
 import { registerProblems } from "./http/problem.js";
 import { requestId } from "./http/requestId.js";
+import { rootRoutes } from "./http/root.js";
 import { onboardRoutes } from "./onboard/routes.js";
+import { tellsEverybody } from "./ops/admin.js";
 import type { HealthChecks } from "./ops/health.js";
 import { loggerOptions, registerRequestLog } from "./ops/logging.js";
 import type { ServiceMetrics } from "./ops/prometheus.js";
@@ -81,7 +83,9 @@ export async function buildApp(context: Context, parts: AppParts): Promise<App> 
   registerIdempotency(app, context, { longestMs: 2 * config.settleBudgetMs + 30_000 });
   await registerOpenApi(app, VERSION, config.publicUrl);
 
-  opsRoutes(app, { ...parts, tables: context.tables, now: context.now, onError: context.onError });
+  rootRoutes(app, VERSION);
+  const { tables, now, onError } = context;
+  opsRoutes(app, { ...parts, tables, now, onError }, tellsEverybody(config));
   for (const routes of ROUTES) await app.register((instance: App) => routes(instance, context));
   await registerReference(app);
   await app.ready();

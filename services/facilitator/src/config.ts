@@ -63,4 +63,8 @@ export interface Config {
   readonly drainSeconds: number;
   /** Until `settle` answers 202. Default 30,000 less what the answer takes. */
   readonly settleBudgetMs: number;
+  /** Where metrics and the details of readiness are, and only there. Port 0 picks one. */
+  readonly admin?: { readonly host: string; readonly port: number };
+  /** Without `admin`: whether they are at `port`, for everybody. Absent: on localnet alone. */
+  readonly publicMetrics?: boolean;
 }

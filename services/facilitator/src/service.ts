@@ -11,11 +11,13 @@ import type { Config } from "./config.js";
 import type { Context } from "./context.js";
 import { SqlTables } from "./db/SqlTables.js";
 import type { App } from "./http/App.js";
+import { buildAdminApp } from "./ops/admin.js";
 import { every, type Task } from "./ops/Background.js";
 import { HealthChecks } from "./ops/health.js";
 import { describeError } from "./ops/logging.js";
 import { Nodes } from "./ops/Nodes.js";
 import { createMetrics } from "./ops/prometheus.js";
+import { timed } from "./ops/timedRpc.js";
 import { createManagedSessions, type RunningSessions, type SessionTuning } from "./session/createManagedSessions.js";
 import type { ManagedSessions } from "./session/ManagedSessions.js";
 
@@ -39,8 +41,10 @@ export interface Overrides {
 
 export interface Facilitator {
   readonly app: App;
+  /** What answers at `config.admin`, where there is such a port. */
+  readonly admin: App | undefined;
   readonly context: Context;
-  /** Begins to listen; the URL. */
+  /** Begins to listen, at the admin port first; the URL of `app`. */
   listen(): Promise<string>;
   /**
    * Takes no more requests, finishes those under way, stops the background work and closes the database; any number of
@@ -99,14 +103,14 @@ async function compose(
   await store.migrate();
   await tables.migrate();
 
+  const metrics = createMetrics();
   const nodes = new Nodes(config);
-  const rpc = overrides.rpc ?? nodes.rpc;
+  const rpc = timed(overrides.rpc ?? nodes.rpc, (...call) => metrics.asked(...call));
   await checkNodes(nodes, onError);
 
   const redis = config.redisUrl === undefined ? undefined : connectRedis(config.redisUrl, onError);
   if (redis !== undefined) closing.push(async () => redis.disconnect());
 
-  const metrics = createMetrics();
   const base = { config, rpc, store, tables, metrics, now, onError };
   const tasks: Task[] = [
     every(
@@ -132,6 +136,8 @@ async function compose(
   const logger = overrides.logger === undefined ? {} : { logger: overrides.logger };
   const app = await buildApp(context, { health, metrics, redis, isDraining: () => draining, ...logger });
   closing.push(() => app.close());
+  const admin = config.admin === undefined ? undefined : await buildAdminApp({ health, metrics, tables, now, onError });
+  closing.push(async () => admin?.close());
   report = (error, during) => app.log.error({ err: error, during }, "fault");
 
   if (overrides.background !== false) for (const task of tasks) task.start();
@@ -148,13 +154,18 @@ async function compose(
       clearTimeout(cut);
       await stopAll(tasks);
       redis?.disconnect();
+      await admin?.close();
       await store.close();
     }
   }
   return {
     app,
+    admin,
     context,
-    listen: () => app.listen({ host: config.host, port: config.port }),
+    async listen() {
+      if (config.admin !== undefined) await admin?.listen(config.admin);
+      return app.listen({ host: config.host, port: config.port });
+    },
     close(limitMs = CLOSE_LIMIT_MS) {
       closed ??= close(limitMs);
       return closed;

@@ -27,7 +27,7 @@ describe("mppsol-facilitator", () => {
   const command = async (args: string[], environment: Record<string, string> = {}) => {
     const outcome = await run(
       args,
-      { MPPSOL_DATA_DIR: dataDir, ...environment },
+      { MPPSOL_DATA_DIR: dataDir, PORT: "0", ...environment },
       {
         out: (text) => {
           out += text;
@@ -86,10 +86,10 @@ describe("mppsol-facilitator", () => {
         SECRET: "swordfish".repeat(4),
       };
       expect(await command(["--check"], environment)).to.equal(1);
-      expect(out).to.match(/^RPC_URLS: 127\.0\.0\.1:1 does not answer$/m);
-      expect(out).to.match(/^DATABASE_URL: /m);
-      expect(out).to.match(/^REDIS_URL: /m);
-      expect(out).to.match(/^FEE_PAYER_KEYS: \S+ has 0 lamports/m);
+      expect(out).to.match(/^RPC_URLS: 127\.0\.0\.1:1 does not answer: .*npx mppsol-localnet/m);
+      expect(out).to.match(/^DATABASE_URL: no Postgres answers at 127\.0\.0\.1:1 \(ECONNREFUSED\)/m);
+      expect(out).to.match(/^REDIS_URL: no Redis answers at 127\.0\.0\.1:1 \(ECONNREFUSED\)/m);
+      expect(out).to.match(/^FEE_PAYER_KEYS: \S+ has 0 lamports: send it /m);
       expect(out + err).to.not.include("swordfish");
       out = "";
       // A localnet is no devnet.
@@ -114,7 +114,7 @@ describe("mppsol-facilitator", () => {
       for (let times = 0; times < 2; times++) {
         err = "";
         expect(await command(["--port", String(port)], { LOG_LEVEL: "silent" })).to.equal(1);
-        expect(err).to.match(/cannot listen: .*EADDRINUSE/);
+        expect(err).to.match(/^PORT: \d+ is taken on 127\.0\.0\.1: .*PORT=… or --port$/m);
       }
     } finally {
       await new Promise((resolve) => server.close(resolve));

@@ -3,13 +3,15 @@ import { MppsolError } from "@mppsol/core";
 import { LocalnetError } from "@mppsol/localnet";
 import { ConfigurationError } from "../config/ConfigurationError.js";
 import { generatedKey } from "../config/keys.js";
+import { spelled } from "../config/network.js";
 import { readConfig } from "../config/readConfig.js";
 import type { Environment } from "../config/variables.js";
+import { programFile } from "../embedded/chain.js";
 import { curlOf, DemoError, demoCharge, post } from "../embedded/demo.js";
 import { redacted } from "../ops/logging.js";
 import { VERSION } from "../version.js";
 import { HELP, readArguments, UsageError } from "./arguments.js";
-import { findFaults } from "./check.js";
+import { findFaults, findLocalFaults } from "./faults.js";
 import { demoSeller, type Served, serve } from "./serve.js";
 
 export interface Streams {
@@ -22,6 +24,7 @@ export type Outcome = { readonly exit: 0 | 1 | 2 } | { readonly served: Served }
 /** Does what the arguments say. Nothing that it prints holds a key. */
 export async function run(args: readonly string[], environment: Environment, { out, err }: Streams): Promise<Outcome> {
   const print = (line: string) => out(`${line}\n`);
+  const warn = (line: string) => err(`mppsol-facilitator: warning: ${line}\n`);
   try {
     const command = readArguments(args);
     switch (command.kind) {
@@ -32,13 +35,14 @@ export async function run(args: readonly string[], environment: Environment, { o
         print(VERSION);
         return { exit: 0 };
       case "check":
-        return { exit: await check(environment, print) };
+        return { exit: await check(environment, print, warn) };
       case "demo-charge":
         await charge(environment, command.url.replace(/\/+$/, ""), command.print, print);
         return { exit: 0 };
       case "serve": {
         const { port } = command;
-        return { served: await serve(port === undefined ? environment : { ...environment, PORT: port }, print) };
+        const asked = port === undefined ? environment : { ...environment, PORT: port };
+        return { served: await serve(asked, { print, warn }) };
       }
     }
   } catch (error) {
@@ -47,12 +51,18 @@ export async function run(args: readonly string[], environment: Environment, { o
   }
 }
 
-async function check(environment: Environment, print: (line: string) => void): Promise<0 | 1> {
-  const { config, generated, embedded, dataDir } = readConfig(environment);
+async function check(
+  environment: Environment,
+  print: (line: string) => void,
+  warn: (line: string) => void,
+): Promise<0 | 1> {
+  const { config, generated, doubtful, embedded, dataDir, artifactsDir } = readConfig(environment);
+  for (const { variable, problem } of doubtful) warn(`${variable} ${problem}`);
   if (generated.length > 0) print(`made for development, in ${dataDir}/keys: ${generated.join(", ")}`);
-  const faults = embedded ? [] : await findFaults(config);
-  for (const fault of faults) print(fault);
-  if (faults.length === 0) print(`all is well: ${embedded ? "a chain in this process" : config.network}`);
+  if (embedded) programFile(artifactsDir);
+  const faults = await (embedded ? findLocalFaults(config) : findFaults(config));
+  for (const { text } of faults) print(text);
+  if (faults.length === 0) print(`all is well: ${embedded ? "a chain in this process" : spelled(config.network)}`);
   return faults.length === 0 ? 0 : 1;
 }
 
@@ -73,7 +83,5 @@ function messageOf(error: unknown): string {
   if (error instanceof MppsolError || error instanceof LocalnetError || error instanceof DemoError) {
     return redacted(error.message);
   }
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === "EADDRINUSE" || code === "EADDRNOTAVAIL" || code === "EACCES") return `cannot listen: ${message}`;
-  return redacted(error instanceof Error ? (error.stack ?? message) : String(error));
+  return redacted(error instanceof Error ? (error.stack ?? error.message) : String(error));
 }

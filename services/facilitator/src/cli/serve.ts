@@ -1,31 +1,50 @@
 // `mppsol-facilitator`: starts the service and says where it is.
-
 import { type AddressInfo, createServer } from "node:net";
 import { Signer } from "@mppsol/core";
 import { signerAddress } from "@mppsol/server/parts";
 import { Keypair, type PublicKey } from "@solana/web3.js";
 import { generatedKey } from "../config/keys.js";
+import { spelled } from "../config/network.js";
 import { type ReadConfig, readConfig } from "../config/readConfig.js";
 import type { Environment } from "../config/variables.js";
 import type { Config } from "../config.js";
 import { forget, fund, startChain } from "../embedded/chain.js";
 import { curlOf, demoCharge } from "../embedded/demo.js";
-import { createFacilitator } from "../service.js";
+import { tellsEverybody } from "../ops/admin.js";
+import { createFacilitator, type Facilitator } from "../service.js";
+import { findFaults, findLocalFaults } from "./faults.js";
+import { explained, StartError } from "./StartError.js";
 
 export interface Served {
   readonly url: string;
+  /** Nothing is to be said of its end. */
+  readonly isSilent: boolean;
   close(): Promise<void>;
 }
 
 type Print = (line: string) => void;
 
+interface Says {
+  readonly print: Print;
+  /** What is no reason not to start. */
+  readonly warn: Print;
+}
+
 /** Base units that the demo buyer starts with: 1,000 USDC. */
 const DEMO_USDC = 1_000_000_000n;
 
-/** @throws {ConfigurationError} and what `createFacilitator` throws. */
-export async function serve(environment: Environment, print: Print): Promise<Served> {
+/** @throws {ConfigurationError} {StartError} and what `createFacilitator` throws. */
+export async function serve(environment: Environment, { print, warn }: Says): Promise<Served> {
   const read = readConfig(environment);
-  return read.embedded ? serveEmbedded(read, print) : serveConfigured(read, print);
+  for (const { variable, problem } of read.doubtful) warn(`${variable} ${problem}`);
+  const faults = await (read.embedded ? findLocalFaults(read.config) : findFaults(read.config));
+  if (faults.some(({ stops }) => stops)) throw new StartError(faults.map(({ text }) => text));
+  for (const { text } of faults) warn(text);
+  try {
+    return await (read.embedded ? serveEmbedded(read, print) : serveConfigured(read, print));
+  } catch (error) {
+    throw explained(error, read.config, read.dataDir);
+  }
 }
 
 async function serveConfigured({ config: asked, generated, dataDir }: ReadConfig, print: Print): Promise<Served> {
@@ -36,9 +55,10 @@ async function serveConfigured({ config: asked, generated, dataDir }: ReadConfig
     throw error;
   });
   if (generated.length > 0) print(`made for development, in ${dataDir}/keys: ${generated.join(", ")}`);
-  print(`mppsol-facilitator on ${config.network} at ${url} (${config.publicUrl})`);
+  print(`mppsol-facilitator on ${spelled(config.network)} at ${url} (${config.publicUrl})`);
   describeKeys(config, print);
-  return { url, close: () => facilitator.close() };
+  describeMetrics(facilitator, url, print);
+  return { url, isSilent: config.logLevel === "silent", close: () => facilitator.close() };
 }
 
 async function serveEmbedded({ config, dataDir, artifactsDir }: ReadConfig, print: Print): Promise<Served> {
@@ -58,6 +78,7 @@ async function serveEmbedded({ config, dataDir, artifactsDir }: ReadConfig, prin
         `mppsol-facilitator at ${url}, with a chain of its own (RPC ${net.url}) that ends with it; see ${url}/reference`,
       );
       describeKeys(embedded, print);
+      describeMetrics(facilitator, url, print);
       print(`  demo buyer   ${buyer.publicKey} (1,000 USDC, no SOL)`);
       print(`  demo seller  ${seller}`);
       print("");
@@ -69,6 +90,7 @@ async function serveEmbedded({ config, dataDir, artifactsDir }: ReadConfig, prin
       print("");
       return {
         url,
+        isSilent: config.logLevel === "silent",
         async close() {
           await facilitator.close();
           await net.close();
@@ -101,6 +123,15 @@ function describeKeys({ feePayers, settlementKey, operatorKey }: Config, print: 
   for (const signer of feePayers) print(`  fee payer    ${signerAddress(signer)}`);
   print(`  settlement   ${signerAddress(settlementKey)}`);
   print(`  operator     ${Signer.address(operatorKey)}`);
+}
+
+function describeMetrics({ admin, context }: Facilitator, url: string, print: Print): void {
+  const address = admin?.server.address();
+  if (address !== null && typeof address === "object") {
+    const host = address.family === "IPv6" ? `[${address.address}]` : address.address;
+    print(`  metrics      http://${host}:${address.port}/metrics`);
+  } else if (tellsEverybody(context.config)) print(`  metrics      ${url}/metrics`);
+  else print("  metrics      nowhere; ADMIN_PORT=… gives them a port of their own");
 }
 
 /** Whoever is paid in the demo. Nobody needs its key: it is a name. */

@@ -21,16 +21,27 @@ export function checkConfig(config: Config): void {
 }
 
 export function problemsOf(config: Config): ConfigProblem[] {
-  return [...keyProblems(config), ...limitProblems(config), ...placeProblems(config)];
+  return [...keyProblems(config.network, config), ...settingProblems(config)];
+}
+
+/** What is known of the keys; the others are missing, or cannot be read. */
+export type SomeKeys = Partial<Pick<Config, "feePayers" | "settlementKey" | "operatorKey">>;
+
+/** What is known besides the keys. */
+export type Settings = Omit<Config, keyof SomeKeys | "secret"> & Partial<Pick<Config, "secret">>;
+
+/** Roles of keys, and their addresses, base58. */
+export function rolesOf({ feePayers, settlementKey, operatorKey }: SomeKeys) {
+  return [
+    ...(feePayers ?? []).map((signer) => ({ variable: "FEE_PAYER_KEYS", address: signerAddress(signer) })),
+    ...(settlementKey === undefined ? [] : [{ variable: "SETTLEMENT_KEY", address: signerAddress(settlementKey) }]),
+    ...(operatorKey === undefined ? [] : [{ variable: "OPERATOR_KEY", address: Signer.address(operatorKey) }]),
+  ];
 }
 
 /** One key, one role: what steals one of them steals one thing. */
-function keyProblems({ network, feePayers, settlementKey, operatorKey }: Config): ConfigProblem[] {
-  const roles = [
-    ...feePayers.map((signer) => ({ variable: "FEE_PAYER_KEYS", address: signerAddress(signer) })),
-    { variable: "SETTLEMENT_KEY", address: signerAddress(settlementKey) },
-    { variable: "OPERATOR_KEY", address: Signer.address(operatorKey) },
-  ];
+export function keyProblems(network: Config["network"], keys: SomeKeys): ConfigProblem[] {
+  const roles = rolesOf(keys);
   const problems: ConfigProblem[] = [];
   roles.forEach(({ variable, address }, at) => {
     const before = roles.slice(0, at).find((role) => role.address === address);
@@ -49,8 +60,12 @@ function keyProblems({ network, feePayers, settlementKey, operatorKey }: Config)
   return problems;
 }
 
-function limitProblems(config: Config): ConfigProblem[] {
-  const { maxPriorityLamports, feeBps, secret, mints, gracePeriodSeconds, sellers = [] } = config;
+export function settingProblems(settings: Settings): ConfigProblem[] {
+  return [...limitProblems(settings), ...placeProblems(settings)];
+}
+
+function limitProblems(settings: Settings): ConfigProblem[] {
+  const { maxPriorityLamports, feeBps, secret, mints, gracePeriodSeconds, sellers = [] } = settings;
   const problems: ConfigProblem[] = [];
   const demand = (holds: boolean, variable: string, problem: string) => {
     if (!holds) problems.push({ variable, problem });
@@ -61,7 +76,8 @@ function limitProblems(config: Config): ConfigProblem[] {
     `must be from 0 to ${HIGHEST_PRIORITY}: whoever is sponsored decides how much of it is spent`,
   );
   demand(Number.isInteger(feeBps) && feeBps >= 0 && feeBps < WHOLE_BPS, "FEE_BPS", "must be from 0 to 9999");
-  demand(secret.length >= LEAST_SECRET, "SECRET", `must have ${LEAST_SECRET} characters or more: openssl rand -hex 32`);
+  const enough = secret === undefined || secret.length >= LEAST_SECRET;
+  demand(enough, "SECRET", `must have ${LEAST_SECRET} characters or more: openssl rand -hex 32`);
   demand(gracePeriodSeconds > 60, "GRACE_PERIOD_SECONDS", "must be more than 60: a voucher has to be cashed within it");
   for (const mint of mints) demand(isAddress(mint), "MINTS", "must be base58 addresses of mints, comma separated");
   for (const seller of sellers) demand(isAddress(seller), "SELLERS", "must be base58 addresses, comma separated");
@@ -69,8 +85,18 @@ function limitProblems(config: Config): ConfigProblem[] {
   return problems;
 }
 
-function placeProblems({ network, publicUrl, databaseUrl, databaseDir }: Config): ConfigProblem[] {
+function placeProblems(settings: Settings): ConfigProblem[] {
+  const { network, publicUrl, databaseUrl, databaseDir, host, port, admin, publicMetrics } = settings;
   const problems: ConfigProblem[] = [];
+  if (admin !== undefined && admin.port !== 0 && admin.port === port && admin.host === host) {
+    problems.push({
+      variable: "ADMIN_PORT",
+      problem: "must differ from PORT; to have all on one port, leave it out and say ALLOW_PUBLIC_METRICS=1",
+    });
+  }
+  if (admin !== undefined && publicMetrics === true) {
+    problems.push({ variable: "ALLOW_PUBLIC_METRICS", problem: "contradicts ADMIN_PORT: say one of them" });
+  }
   if (network === "mainnet" && databaseUrl === undefined && databaseDir === undefined) {
     problems.push({ variable: "DATABASE_URL", problem: "is needed on mainnet-beta: memory forgets what was paid" });
   }

@@ -1,15 +1,15 @@
 // The configuration of an environment. Whatever is wrong is said at once, of all variables, with what to do about it.
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { Network, Signer } from "@mppsol/core";
+import { Network, type Signer } from "@mppsol/core";
 import { USDC_MINT } from "@mppsol/localnet";
 import { signMessage } from "@mppsol/programs";
-import { signerAddress, type TransactionSigner } from "@mppsol/server/parts";
+import type { TransactionSigner } from "@mppsol/server/parts";
 import type { Keypair } from "@solana/web3.js";
 import { z } from "zod";
 import type { Config } from "../config.js";
 import { type ConfigProblem, ConfigurationError } from "./ConfigurationError.js";
-import { HIGHEST_PRIORITY, problemsOf } from "./check.js";
+import { HIGHEST_PRIORITY, keyProblems, problemsOf, rolesOf, type SomeKeys, settingProblems } from "./check.js";
 import {
   generatedAddresses,
   generatedKey,
@@ -21,7 +21,9 @@ import {
   readKeyFile,
   readText,
 } from "./keys.js";
-import { type Environment, flag, list, units, VARIABLES, whole } from "./variables.js";
+import { spelled } from "./network.js";
+import { slipsIn } from "./slips.js";
+import { type Environment, flag, list, units, whole } from "./variables.js";
 
 /** Signers in the place of keys in the environment, as of a KMS. */
 export interface GivenSigners {
@@ -34,6 +36,8 @@ export interface ReadConfig {
   readonly config: Config;
   /** What was made for development, because nobody gave it. */
   readonly generated: readonly string[];
+  /** Variables that are set and not read, and look like ones that would be. */
+  readonly doubtful: readonly ConfigProblem[];
   /** The chain is to be one in this process, at `rpcUrls` once it runs. */
   readonly embedded: boolean;
   readonly dataDir: string;
@@ -56,7 +60,10 @@ const MOST_COUNT = 1_000_000_000;
 
 const SCHEMA = z.object({
   MPPSOL_NETWORK: z
-    .enum(["localnet", "devnet", "mainnet-beta", "mainnet"], "must be localnet, devnet or mainnet-beta")
+    .enum(
+      ["localnet", "devnet", "mainnet-beta", "mainnet"],
+      "must be localnet, devnet or mainnet-beta (mainnet is the same)",
+    )
     .default("localnet"),
   RPC_URLS: list
     .refine((urls) => urls.every(isHttpUrl), "must be http:// or https:// URLs, comma separated")
@@ -103,6 +110,9 @@ const SCHEMA = z.object({
   HOST: z.string().default("127.0.0.1"),
   ALLOW_PUBLIC_HOST: flag.default(false),
   PORT: whole(0, 65_535).default(8402),
+  ADMIN_PORT: whole(0, 65_535).optional(),
+  ADMIN_HOST: z.string().optional(),
+  ALLOW_PUBLIC_METRICS: flag.optional(),
   PUBLIC_URL: z.string().optional(),
   TRUST_PROXY: whole(0, 10).default(0),
   LOG_LEVEL: z
@@ -114,70 +124,100 @@ const SCHEMA = z.object({
 
 type Values = z.output<typeof SCHEMA>;
 
-/** Names that look like ours: one of these that is not known is a slip that would go unnoticed. */
-const LIKE_OURS =
-  /^(FEE_PAYER|SELLER|MIN_CHARGE|SETTLEMENT_KEY|OPERATOR_KEY|SPONSOR|ALLOW_PGLITE|ALLOW_PUBLIC|ONBOARD)/;
+type Present = Readonly<Record<string, string>>;
 
 /**
  * Reads an environment. An empty variable is an absent one. Off mainnet-beta, keys that nobody gives are made and kept in
- * the data folder.
+ * the data folder, once nothing else is wrong.
  * @throws {ConfigurationError} with all that is wrong.
  */
 export function readConfig(environment: Environment, given: GivenSigners = {}): ReadConfig {
-  const present = Object.fromEntries(
-    Object.entries(environment).filter(([, value]) => value !== undefined && value.trim() !== ""),
+  const present: Present = Object.fromEntries(
+    Object.entries(environment).flatMap(([name, value]) =>
+      value === undefined || value.trim() === "" ? [] : [[name, value]],
+    ),
   );
-  const problems: ConfigProblem[] = strangers(Object.keys(present));
-  const parsed = SCHEMA.safeParse(present);
-  if (!parsed.success) {
-    for (const { path, message } of parsed.error.issues) problems.push({ variable: String(path[0]), problem: message });
-    throw new ConfigurationError(problems);
-  }
-  const values = parsed.data;
-  const network = Network.parse(values.MPPSOL_NETWORK);
-  const embedded = network === "localnet" && values.RPC_URLS === undefined;
-  problems.push(...combinations(values, network, embedded));
-  const keys = new KeyReader(values, network, problems);
-  const signers = keys.read(given);
-  const secret = keys.secret();
-  if (problems.length > 0 || signers === undefined || secret === undefined) throw new ConfigurationError(problems);
-  const config: Config = { ...plain(values, network, embedded), ...signers, secret };
-  problems.push(...problemsOf(config), ...developmentKeys(config, values.MPPSOL_DATA_DIR));
-  if (problems.length > 0) throw new ConfigurationError(problems);
+  const { refused, doubtful } = slipsIn(present);
+  const problems = new Problems();
+  problems.add(refused);
+  const { values, wrong } = parse(present);
+  problems.add(wrong);
+  // Of a network that nobody knows nothing follows.
+  const network = problems.has("MPPSOL_NETWORK") ? undefined : Network.parse(values.MPPSOL_NETWORK);
+  const embedded = network === "localnet" && present.RPC_URLS === undefined;
+  problems.add(combinations(values, network, embedded));
+  const settings = plain(values, network ?? "localnet", embedded);
+  const reader = new KeyReader(values, { network, isShared: present.DATABASE_URL !== undefined });
+  const { keys, secret } = reader.read(given);
+  problems.add(reader.problems);
+  problems.add(settingProblems({ ...settings, ...(secret === undefined ? {} : { secret }) }));
+  problems.add(keyProblems(settings.network, keys));
   const { MPPSOL_DATA_DIR: dataDir, MPPSOL_ARTIFACTS: artifactsDir } = values;
-  return { config, generated: keys.generated, embedded, dataDir, artifactsDir };
+  if (network === "mainnet") problems.add(developmentKeys(keys, dataDir));
+  problems.throwIfAny();
+  const config: Config = { ...settings, ...reader.complete(keys, secret) };
+  problems.add(problemsOf(config));
+  problems.throwIfAny();
+  return { config, generated: reader.generated, doubtful, embedded, dataDir, artifactsDir };
+}
+
+/** What is wrong, in the order of looking. A variable that is wrong by itself is not asked what else it breaks. */
+class Problems {
+  readonly #all: ConfigProblem[] = [];
+
+  has(variable: string): boolean {
+    return this.#all.some((one) => one.variable === variable);
+  }
+
+  add(more: readonly ConfigProblem[]): void {
+    this.#all.push(...more.filter(({ variable }) => !this.has(variable)));
+  }
+
+  throwIfAny(): void {
+    if (this.#all.length > 0) throw new ConfigurationError(this.#all);
+  }
+}
+
+/** What can be read, and what is wrong with the rest, which counts as absent: so that all the others are looked at. */
+function parse(present: Present): { readonly values: Values; readonly wrong: readonly ConfigProblem[] } {
+  const parsed = SCHEMA.safeParse(present);
+  if (parsed.success) return { values: parsed.data, wrong: [] };
+  const messages = new Map<string, string>();
+  for (const { path, message } of parsed.error.issues) {
+    const variable = String(path[0]);
+    if (!messages.has(variable)) messages.set(variable, message);
+  }
+  const readable = Object.entries(present).filter(([name]) => !messages.has(name));
+  const wrong = [...messages].map(([variable, problem]) => ({ variable, problem }));
+  return { values: SCHEMA.parse(Object.fromEntries(readable)), wrong };
 }
 
 /** Keys that were made for development stay there: nobody has ever taken care of them. */
-function developmentKeys({ network, feePayers, settlementKey, operatorKey }: Config, dataDir: string): ConfigProblem[] {
-  if (network !== "mainnet") return [];
-  const made = generatedAddresses(dataDir);
-  const used = [...feePayers, settlementKey].map((signer) => signerAddress(signer));
-  return [...used, Signer.address(operatorKey)]
-    .filter((address) => made.has(address))
-    .map((address) => ({
-      variable: "keys",
-      problem: `${address} was made for development: make one for mainnet-beta`,
-    }));
-}
-
-function strangers(names: readonly string[]): ConfigProblem[] {
-  const known = new Set(VARIABLES.map(({ name }) => name));
-  return names
-    .filter((name) => LIKE_OURS.test(name) && !known.has(name))
-    .map((variable) => ({ variable, problem: "is no variable of this service: README.md lists them" }));
+function developmentKeys(keys: SomeKeys, dataDir: string): ConfigProblem[] {
+  try {
+    const made = generatedAddresses(dataDir);
+    return rolesOf(keys)
+      .filter(({ address }) => made.has(address))
+      .map(({ address }) => ({
+        variable: "keys",
+        problem: `${address} was made for development: make one for mainnet-beta`,
+      }));
+  } catch (error) {
+    if (!(error instanceof KeyError)) throw error;
+    return [{ variable: "MPPSOL_DATA_DIR", problem: `a key in ${dataDir}/keys ${error.message}` }];
+  }
 }
 
 /** What works alone, and not together. */
-function combinations(values: Values, network: Network.Network, embedded: boolean): ConfigProblem[] {
+function combinations(values: Values, network: Network.Network | undefined, embedded: boolean): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const refuse = (holds: boolean, variable: string, problem: string) => {
     if (holds) problems.push({ variable, problem });
   };
   refuse(
-    network !== "localnet" && values.RPC_URLS === undefined,
+    network !== undefined && network !== "localnet" && values.RPC_URLS === undefined,
     "RPC_URLS",
-    `must name a node of ${values.MPPSOL_NETWORK}, better two`,
+    `must name a node of ${spelled(network ?? "")}, better two`,
   );
   refuse(
     embedded && values.DATABASE_URL !== undefined,
@@ -189,11 +229,15 @@ function combinations(values: Values, network: Network.Network, embedded: boolea
     "DATABASE_URL",
     "must name a Postgres on mainnet-beta; for one instance on one disk, say ALLOW_PGLITE_ON_MAINNET=1",
   );
-  refuse(
-    WILDCARDS.has(values.HOST) && !values.ALLOW_PUBLIC_HOST,
-    "HOST",
-    `${values.HOST} listens on every network; where that is meant, as in a container, say ALLOW_PUBLIC_HOST=1`,
-  );
+  refuse(values.ADMIN_HOST !== undefined && values.ADMIN_PORT === undefined, "ADMIN_HOST", "needs ADMIN_PORT");
+  for (const variable of ["HOST", "ADMIN_HOST"] as const) {
+    const host = values[variable];
+    refuse(
+      host !== undefined && WILDCARDS.has(host) && !values.ALLOW_PUBLIC_HOST,
+      variable,
+      `${host} listens on every network; where that is meant, as in a container, say ALLOW_PUBLIC_HOST=1`,
+    );
+  }
   refuse(
     network === "mainnet" && values.PUBLIC_URL === undefined,
     "PUBLIC_URL",
@@ -239,6 +283,8 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     redisUrl: values.REDIS_URL,
     host,
     port: values.PORT,
+    ...adminOf(values),
+    ...(values.ALLOW_PUBLIC_METRICS === undefined ? {} : { publicMetrics: values.ALLOW_PUBLIC_METRICS }),
     publicUrl: values.PUBLIC_URL ?? `http://${WILDCARDS.has(host) ? "127.0.0.1" : named}:${values.PORT}`,
     trustProxy: values.TRUST_PROXY,
     logLevel: values.LOG_LEVEL ?? (embedded ? ("warn" as const) : ("info" as const)),
@@ -249,61 +295,91 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
 
 type KeyVariable = "SETTLEMENT_KEY" | "OPERATOR_KEY";
 
+function adminOf({ ADMIN_PORT: port, ADMIN_HOST: host = "127.0.0.1", ALLOW_PUBLIC_METRICS }: Values) {
+  return {
+    ...(port === undefined ? {} : { admin: { host, port } }),
+    ...(ALLOW_PUBLIC_METRICS === undefined ? {} : { publicMetrics: ALLOW_PUBLIC_METRICS }),
+  };
+}
+
+interface Circumstances {
+  /** Undefined: nobody knows. */
+  readonly network: Network.Network | undefined;
+  /** Other instances need the same keys. */
+  readonly isShared: boolean;
+}
+
 /** Reads the keys, and makes those that are missing where that is no danger. */
 class KeyReader {
+  /** What is to be made, or was. */
   readonly generated: string[] = [];
+  readonly problems: ConfigProblem[] = [];
   readonly #values: Values;
-  readonly #network: Network.Network;
-  readonly #problems: ConfigProblem[];
+  readonly #circumstances: Circumstances;
 
-  constructor(values: Values, network: Network.Network, problems: ConfigProblem[]) {
+  constructor(values: Values, circumstances: Circumstances) {
     this.#values = values;
-    this.#network = network;
-    this.#problems = problems;
+    this.#circumstances = circumstances;
   }
 
-  /** Undefined when something is wrong, which is among the problems then. */
-  read(given: GivenSigners): Pick<Config, "feePayers" | "settlementKey" | "operatorKey"> | undefined {
-    const feePayers = given.feePayers ?? this.#feePayers();
-    const settlementKey = given.settlementKey ?? this.#one("SETTLEMENT_KEY", "settlement");
-    const operator = given.operatorKey ?? this.#one("OPERATOR_KEY", "operator");
-    const [first, ...others] = feePayers ?? [];
-    if (first === undefined || settlementKey === undefined || operator === undefined) return undefined;
-    const operatorKey = "secretKey" in operator ? messageSigner(operator as Keypair) : operator;
-    return { feePayers: [first, ...others], settlementKey, operatorKey };
+  /** Those that are given. What is missing without being a problem is in `generated`. */
+  read(given: GivenSigners): { readonly keys: SomeKeys; readonly secret: string | undefined } {
+    const [first, ...others] = given.feePayers ?? this.#feePayers() ?? [];
+    const settlementKey = given.settlementKey ?? this.#one("SETTLEMENT_KEY");
+    const operator = given.operatorKey ?? this.#one("OPERATOR_KEY");
+    const keys: SomeKeys = {
+      ...(first === undefined ? {} : { feePayers: [first, ...others] as const }),
+      ...(settlementKey === undefined ? {} : { settlementKey }),
+      ...(operator === undefined ? {} : { operatorKey: asSigner(operator) }),
+    };
+    return { keys, secret: this.#secret() };
   }
 
-  secret(): string | undefined {
-    const { SECRET, SECRET_FILE, MPPSOL_DATA_DIR } = this.#values;
+  /** With what is missing made. @throws {ConfigurationError} where it cannot be kept. */
+  complete(keys: SomeKeys, secret: string | undefined): Required<SomeKeys> & Pick<Config, "secret"> {
+    const { MPPSOL_DATA_DIR: dataDir } = this.#values;
+    const made = (name: KeyName) => generatedKey(dataDir, name);
+    try {
+      return {
+        feePayers: keys.feePayers ?? [made("fee-payer")],
+        settlementKey: keys.settlementKey ?? made("settlement"),
+        operatorKey: keys.operatorKey ?? messageSigner(made("operator")),
+        secret: secret ?? generatedSecret(dataDir),
+      };
+    } catch (error) {
+      if (!(error instanceof KeyError)) throw error;
+      const problem = `must be a folder for this service alone: ${error.message}`;
+      throw new ConfigurationError([{ variable: "MPPSOL_DATA_DIR", problem }]);
+    }
+  }
+
+  #secret(): string | undefined {
+    const { SECRET, SECRET_FILE } = this.#values;
     return this.#guarded("SECRET", () => {
       if (SECRET !== undefined) return SECRET;
       if (SECRET_FILE !== undefined) return readText(SECRET_FILE);
-      this.#mayGenerate("SECRET");
-      return generatedSecret(MPPSOL_DATA_DIR);
+      return this.#missing("SECRET");
     });
   }
 
   #feePayers(): readonly Keypair[] | undefined {
-    const { FEE_PAYER_KEYS, FEE_PAYER_KEY_FILES, MPPSOL_DATA_DIR } = this.#values;
+    const { FEE_PAYER_KEYS, FEE_PAYER_KEY_FILES } = this.#values;
     return this.#guarded("FEE_PAYER_KEYS", () => {
       const keys = [
         ...(FEE_PAYER_KEYS === undefined ? [] : parseKeys(FEE_PAYER_KEYS)),
         ...(FEE_PAYER_KEY_FILES ?? []).map((path) => this.#file("FEE_PAYER_KEY_FILES", path)),
       ];
-      if (keys.length > 0) return keys;
-      this.#mayGenerate("FEE_PAYER_KEYS");
-      return [generatedKey(MPPSOL_DATA_DIR, "fee-payer")];
+      return keys.length > 0 ? keys : this.#missing("FEE_PAYER_KEYS");
     });
   }
 
-  #one(variable: KeyVariable, name: KeyName): Keypair | undefined {
+  #one(variable: KeyVariable): Keypair | undefined {
     return this.#guarded(variable, () => {
       const text = this.#values[variable];
       const path = this.#values[`${variable}_FILE`];
       if (text !== undefined) return parseKey(text);
       if (path !== undefined) return this.#file(`${variable}_FILE`, path);
-      this.#mayGenerate(variable);
-      return generatedKey(this.#values.MPPSOL_DATA_DIR, name);
+      return this.#missing(variable);
     });
   }
 
@@ -315,14 +391,14 @@ class KeyReader {
     }
   }
 
-  #mayGenerate(variable: string): void {
-    if (this.#network === "mainnet") {
+  #missing(variable: string): undefined {
+    const { network, isShared } = this.#circumstances;
+    if (network === "mainnet") {
       throw new KeyError("must be given on mainnet-beta: keys are made for development only");
     }
-    if (this.#values.DATABASE_URL !== undefined) {
-      throw new KeyError("must be given with DATABASE_URL: all instances on one database need the same");
-    }
+    if (isShared) throw new KeyError("must be given with DATABASE_URL: all instances on one database need the same");
     this.generated.push(variable);
+    return undefined;
   }
 
   #guarded<T>(variable: string, read: () => T): T | undefined {
@@ -330,10 +406,14 @@ class KeyReader {
       return read();
     } catch (error) {
       if (!(error instanceof KeyError)) throw error;
-      this.#problems.push({ variable, problem: error.message });
+      this.problems.push({ variable, problem: error.message });
       return undefined;
     }
   }
+}
+
+function asSigner(key: Keypair | Signer.Signer): Signer.Signer {
+  return "secretKey" in key ? messageSigner(key as Keypair) : key;
 }
 
 function messageSigner(key: Keypair): Signer.Signer {

@@ -24,7 +24,7 @@ const secret = (name: string, help: string, fallback?: string): Variable => ({
 
 /** In the order of the README. */
 export const VARIABLES: readonly Variable[] = [
-  variable("MPPSOL_NETWORK", "`localnet`, `devnet` or `mainnet-beta`", "`localnet`"),
+  variable("MPPSOL_NETWORK", "`localnet`, `devnet` or `mainnet-beta` (`mainnet` is the same)", "`localnet`"),
   variable(
     "RPC_URLS",
     "URLs of nodes, comma separated: reads go to the next one when one fails, transactions go to all. Required but on localnet",
@@ -78,7 +78,7 @@ export const VARIABLES: readonly Variable[] = [
   variable(
     "ONBOARD_ACCOUNTS_PER_DAY",
     "token accounts of new wallets that are made at our expense in a day; the rent is bound in them until the fee payer closes them",
-    "`100`; on mainnet `0`",
+    "`100`; on mainnet-beta `0`",
   ),
   variable("RATE_LIMIT_PER_MINUTE", "requests of one client address in a minute", "`600`"),
   secret(
@@ -89,10 +89,21 @@ export const VARIABLES: readonly Variable[] = [
   variable("HOST", "address to listen on", "`127.0.0.1`"),
   variable(
     "ALLOW_PUBLIC_HOST",
-    "`1`: HOST may be a wildcard, as `0.0.0.0`, so that every network reaches it",
+    "`1`: HOST and ADMIN_HOST may be wildcards, as `0.0.0.0`, so that every network reaches them",
     "refused",
   ),
   variable("PORT", "port to listen on; `0` picks one", "`8402`"),
+  variable(
+    "ADMIN_PORT",
+    "port on which alone /metrics and the details of /readyz are; `0` picks one",
+    "on localnet they are at PORT; elsewhere nowhere",
+  ),
+  variable("ADMIN_HOST", "address of that port", "`127.0.0.1`"),
+  variable(
+    "ALLOW_PUBLIC_METRICS",
+    "`1`: /metrics and the details of /readyz are at PORT, for everybody who reaches it",
+    "only on localnet",
+  ),
   variable(
     "PUBLIC_URL",
     "as clients see it; its domain is what wallets sign in to. Required on mainnet-beta",

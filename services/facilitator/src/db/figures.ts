@@ -4,24 +4,34 @@ import type { Database, Statement } from "@mppsol/server/parts";
 export interface Figures {
   readonly unknown: number;
   readonly pending: number;
+  /** Unix milliseconds since which the oldest transaction waits that is signed or sent; absent when there is none. */
+  readonly oldest: number | undefined;
   /** Base units by mint: accepted by vouchers, not settled on chain. */
   readonly unsettled: ReadonlyMap<string, number>;
+  /** Base units by mint: deposited and not settled on chain. */
+  readonly escrowed: ReadonlyMap<string, number>;
   readonly channels: ReadonlyMap<string, number>;
   /** Unix seconds at which the first forced close can be completed; absent when there is none. */
   readonly deadline: number | undefined;
 }
 
+/** Each half by an index of its own: however many payments are decided, they are not looked at. */
 const CHARGES: Statement = {
   name: "facilitator_figures_charges",
   text: `
-SELECT count(*) FILTER (WHERE state = 'unknown')::text, count(*) FILTER (WHERE state IN ('signed', 'sent'))::text
-FROM mppsol_charges WHERE state IN ('unknown', 'signed', 'sent')`,
+SELECT count(*) FILTER (WHERE state = 'unknown')::text, count(*) FILTER (WHERE state IN ('signed', 'sent'))::text,
+  min(created_at)::text
+FROM (
+  SELECT state, created_at FROM mppsol_charges WHERE purpose IS NULL AND state IN ('signed', 'sent', 'unknown')
+  UNION ALL
+  SELECT state, created_at FROM mppsol_charges WHERE purpose IS NOT NULL AND state IN ('signed', 'sent', 'unknown')
+) AS undecided`,
 };
 
 const UNSETTLED: Statement = {
   name: "facilitator_figures_unsettled",
   text: `
-SELECT mint, sum(greatest(accepted - settled_on_chain, 0))::text
+SELECT mint, sum(greatest(accepted - settled_on_chain, 0))::text, sum(escrowed - settled_on_chain)::text
 FROM mppsol_channels WHERE status <> 'closed' GROUP BY mint`,
 };
 
@@ -41,13 +51,15 @@ FROM mppsol_channels WHERE status <> 'closed' AND closure_started_at IS NOT NULL
 export async function readFigures(database: Database): Promise<Figures> {
   const [[charges], unsettled, channels, [deadline]] = (await Promise.all(
     [CHARGES, UNSETTLED, CHANNELS, DEADLINE].map((statement) => database.query(statement, [])),
-  )) as [string[][], string[][], string[][], (string | null)[][]];
+  )) as [(string | null)[][], string[][], string[][], (string | null)[][]];
   const counts = (rows: readonly (readonly string[])[]) => new Map(rows.map(([name, count]) => [name!, Number(count)]));
   const at = deadline?.[0];
   return {
     unknown: Number(charges?.[0]),
     pending: Number(charges?.[1]),
+    oldest: charges?.[2] == null ? undefined : Number(charges[2]),
     unsettled: counts(unsettled),
+    escrowed: counts(unsettled.map(([mint, , escrowed]) => [mint!, escrowed!])),
     channels: counts(channels),
     deadline: at == null ? undefined : Number(at),
   };

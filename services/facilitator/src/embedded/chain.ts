@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Localnet } from "@mppsol/localnet";
 import { SESSION_PROGRAM_ID } from "@mppsol/programs";
-import { Pglite, signerAddress } from "@mppsol/server/parts";
+import { Pglite, signerAddress, translated } from "@mppsol/server/parts";
 import { ConfigurationError } from "../config/ConfigurationError.js";
 import type { Config } from "../config.js";
 
@@ -19,14 +19,20 @@ const FOLDERS = [
   fileURLToPath(new URL("../../../../artifacts", import.meta.url)),
 ];
 
-/** @throws {ConfigurationError} when the program of sessions is not there. */
-export async function startChain(artifactsDir: string | undefined): Promise<Localnet> {
+/** Path of the program of sessions. @throws {ConfigurationError} when it is not there. */
+export function programFile(artifactsDir: string | undefined): string {
   const folders = artifactsDir === undefined ? FOLDERS : [artifactsDir];
   const file = folders.map((folder) => `${folder}/mppsol_session.so`).find((path) => existsSync(path));
   if (file === undefined) {
     const problem = "must name the folder of mppsol_session.so for a chain in this process; or name nodes by RPC_URLS";
     throw new ConfigurationError([{ variable: "MPPSOL_ARTIFACTS", problem }]);
   }
+  return file;
+}
+
+/** @throws {ConfigurationError} when the program of sessions is not there. */
+export async function startChain(artifactsDir: string | undefined): Promise<Localnet> {
+  const file = programFile(artifactsDir);
   return Localnet.start({ programs: [{ id: SESSION_PROGRAM_ID.toBase58(), file }], slotTime: SLOT_MS });
 }
 
@@ -44,7 +50,7 @@ export async function forget(databaseDir: string): Promise<void> {
   if (!existsSync(databaseDir)) return;
   const database = new Pglite(databaseDir);
   try {
-    await database.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public");
+    await translated(() => database.script("DROP SCHEMA public CASCADE; CREATE SCHEMA public"));
   } finally {
     await database.close();
   }

@@ -9,6 +9,8 @@ const BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 export interface ServiceMetrics extends Metrics {
   /** `route` is a template, never a path: its values are bounded. */
   request(method: string, route: string, status: number, seconds: number): void;
+  /** A node was asked, and has answered, or not. */
+  asked(method: string, answered: boolean, seconds: number): void;
   /** Values that are looked up now and then rather than counted. */
   readonly gauges: Gauges;
   render(): Promise<string>;
@@ -18,7 +20,10 @@ export interface Gauges {
   readonly feePayerBalance: Gauge<"fee_payer">;
   readonly settlementUnknown: Gauge;
   readonly settlementPending: Gauge;
+  readonly outboxOldest: Gauge;
+  readonly ledgerImbalance: Gauge<"rule">;
   readonly voucherUnsettled: Gauge<"mint">;
+  readonly escrowed: Gauge<"mint">;
   readonly channels: Gauge<"status">;
   readonly channelDeadline: Gauge;
   readonly rpcSlot: Gauge<"endpoint">;
@@ -67,6 +72,13 @@ export function createMetrics(): ServiceMetrics {
     labelNames: ["event"],
     registers,
   });
+  const calls = new Histogram({
+    name: "mpp_rpc_call_duration_seconds",
+    help: "Time that the nodes together took to answer, with whatever was tried again.",
+    labelNames: ["method", "outcome"],
+    buckets: BUCKETS,
+    registers,
+  });
   return {
     registry,
     gauges: createGauges(registry),
@@ -82,6 +94,7 @@ export function createMetrics(): ServiceMetrics {
         { http_request_method: method, http_route: route, http_response_status_code: String(status) },
         seconds,
       ),
+    asked: (method, answered, seconds) => calls.observe({ method, outcome: answered ? "answered" : "failed" }, seconds),
     render: () => registry.metrics(),
   };
 }
@@ -105,9 +118,26 @@ function createGauges(registry: Registry): Gauges {
       help: "Transactions that are signed or sent, and not confirmed.",
       registers,
     }),
+    outboxOldest: new Gauge({
+      name: "mpp_outbox_oldest_seconds",
+      help: "Age of the oldest transaction that is signed or sent and of which it is not known what became. 0: there is none.",
+      registers,
+    }),
+    ledgerImbalance: new Gauge({
+      name: "mpp_ledger_imbalance",
+      help: "Channels, and buyers, of which the books contradict themselves, by the rule that they break. 0: all is well.",
+      labelNames: ["rule"],
+      registers,
+    }),
     voucherUnsettled: new Gauge({
       name: "mpp_voucher_unsettled_base_units",
       help: "Value at risk: accepted by vouchers and not settled on chain.",
+      labelNames: ["mint"],
+      registers,
+    }),
+    escrowed: new Gauge({
+      name: "mpp_channel_escrowed_base_units",
+      help: "Deposits of managed channels that are not closed, less what was settled of them.",
       labelNames: ["mint"],
       registers,
     }),

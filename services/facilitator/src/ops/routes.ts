@@ -1,14 +1,17 @@
 // What whoever runs the service looks at: is it alive, is it ready, how does it do.
 import { z } from "zod";
 import { type Figures, readFigures } from "../db/figures.js";
+import { readImbalances } from "../db/ledger.js";
 import type { Tables } from "../db/Tables.js";
 import type { App } from "../http/App.js";
 import type { Health, HealthChecks } from "./health.js";
 import type { Gauges, ServiceMetrics } from "./prometheus.js";
 
 const Check = z.object({ ok: z.boolean() });
+const Status = z.enum(["ready", "not-ready"]);
+const BriefSchema = z.object({ status: Status });
 const HealthSchema = z.object({
-  status: z.enum(["ready", "not-ready"]),
+  status: Status,
   checks: z.object({
     accepting: Check,
     database: Check,
@@ -28,6 +31,9 @@ const HealthSchema = z.object({
 /** How long figures are given again: a scrape costs the database little, however often it comes. */
 const FIGURES_TTL_MS = 5_000;
 
+/** The same for the books, which are looked through rather than asked for a number. */
+const BOOKS_TTL_MS = 30_000;
+
 export interface OpsParts {
   readonly health: HealthChecks;
   readonly metrics: ServiceMetrics;
@@ -36,13 +42,12 @@ export interface OpsParts {
   readonly onError: (error: unknown, during: string) => void;
 }
 
-export function opsRoutes(app: App, { health, metrics, tables, now, onError }: OpsParts): void {
-  const config = { rateLimit: false as const };
-
+/** @param tellsAll whether it is told what readiness is made of, and the metrics. */
+export function opsRoutes(app: App, parts: OpsParts, tellsAll: boolean): void {
   app.get(
     "/livez",
     {
-      config,
+      config: UNLIMITED,
       schema: {
         tags: ["operations"],
         summary: "This process answers",
@@ -51,40 +56,76 @@ export function opsRoutes(app: App, { health, metrics, tables, now, onError }: O
     },
     async () => ({ status: "alive" as const }),
   );
+  if (tellsAll) {
+    readiness(app, parts);
+    metricsRoute(app, parts);
+  } else briefReadiness(app, parts);
+}
 
-  app.get(
-    "/readyz",
-    {
-      config,
-      schema: {
-        tags: ["operations"],
-        summary: "Whether this instance can settle: each thing that it needs",
-        response: { 200: HealthSchema, 503: HealthSchema },
-      },
-    },
-    async (_, reply) => {
-      const answer = await health.check();
-      return reply.code(answer.status === "ready" ? 200 : 503).send(answer);
-    },
-  );
+const UNLIMITED = { rateLimit: false as const };
 
-  let figures: { readonly read: Promise<Figures | undefined>; readonly until: number } | undefined;
-  app.get(
-    "/metrics",
-    { config, schema: { tags: ["operations"], summary: "Metrics for Prometheus", hide: true } },
-    async (_, reply) => {
-      if (figures === undefined || now() >= figures.until) {
-        const read = readFigures(tables.database).catch((error: unknown) => {
-          onError(error, "reading figures");
-          return undefined;
-        });
-        figures = { read, until: now() + FIGURES_TTL_MS };
-      }
-      const [read, state] = await Promise.all([figures.read, health.check()]);
-      setGauges(metrics.gauges, read, state, now());
-      return reply.header("content-type", metrics.registry.contentType).send(await metrics.render());
-    },
+const READYZ = { tags: ["operations"], summary: "Whether this instance can settle: each thing that it needs" };
+
+function briefReadiness(app: App, { health }: OpsParts): void {
+  const schema = { ...READYZ, response: { 200: BriefSchema, 503: BriefSchema } };
+  app.get("/readyz", { config: UNLIMITED, schema }, async (_, reply) => {
+    const { status } = await health.check();
+    return reply.code(statusCode(status)).send({ status });
+  });
+}
+
+function readiness(app: App, { health }: OpsParts): void {
+  const schema = { ...READYZ, response: { 200: HealthSchema, 503: HealthSchema } };
+  app.get("/readyz", { config: UNLIMITED, schema }, async (_, reply) => {
+    const answer = await health.check();
+    return reply.code(statusCode(answer.status)).send(answer);
+  });
+}
+
+function statusCode(status: Health["status"]): 200 | 503 {
+  return status === "ready" ? 200 : 503;
+}
+
+function metricsRoute(app: App, { health, metrics, tables, now, onError }: OpsParts): void {
+  const figures = remembered(
+    () => readFigures(tables.database),
+    FIGURES_TTL_MS,
+    now,
+    (error) => onError(error, "reading figures"),
   );
+  const imbalances = remembered(
+    () => readImbalances(tables.database),
+    BOOKS_TTL_MS,
+    now,
+    (error) => onError(error, "looking through the books"),
+  );
+  const schema = { tags: ["operations"], summary: "Metrics for Prometheus", hide: true };
+  app.get("/metrics", { config: UNLIMITED, schema }, async (_, reply) => {
+    const [read, books, state] = await Promise.all([figures(), imbalances(), health.check()]);
+    setGauges(metrics.gauges, read, state, now());
+    for (const [rule, count] of books ?? []) metrics.gauges.ledgerImbalance.set({ rule }, count);
+    return reply.header("content-type", metrics.registry.contentType).send(await metrics.render());
+  });
+}
+
+/** What was read not longer than `ttlMs` ago; undefined when it could not be. However many ask, one reads. */
+function remembered<T>(
+  read: () => Promise<T>,
+  ttlMs: number,
+  now: () => number,
+  onError: (error: unknown) => void,
+): () => Promise<T | undefined> {
+  let last: { readonly value: Promise<T | undefined>; readonly until: number } | undefined;
+  return () => {
+    if (last === undefined || now() >= last.until) {
+      const value = read().catch((error: unknown) => {
+        onError(error);
+        return undefined;
+      });
+      last = { value, until: now() + ttlMs };
+    }
+    return last.value;
+  };
 }
 
 /** What is not known is left out: an old value would look like a true one. */
@@ -99,8 +140,13 @@ function setGauges(gauges: Gauges, figures: Figures | undefined, { checks }: Hea
   }
   gauges.settlementUnknown.set(figures?.unknown ?? Number.NaN);
   gauges.settlementPending.set(figures?.pending ?? Number.NaN);
+  const oldest = figures?.oldest;
+  // Nothing waits: none is too old.
+  const age = oldest === undefined ? 0 : Math.max(0, (now - oldest) / 1000);
+  gauges.outboxOldest.set(figures === undefined ? Number.NaN : age);
   const deadline = figures?.deadline;
   gauges.channelDeadline.set(deadline === undefined ? Number.NaN : deadline - now / 1000);
   for (const [mint, amount] of figures?.unsettled ?? []) gauges.voucherUnsettled.set({ mint }, amount);
+  for (const [mint, amount] of figures?.escrowed ?? []) gauges.escrowed.set({ mint }, amount);
   for (const [status, count] of figures?.channels ?? []) gauges.channels.set({ status }, count);
 }
