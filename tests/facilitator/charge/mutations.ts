@@ -208,10 +208,15 @@ function isBudget({ programId, data }: TransactionInstruction, kind: number): bo
   return programId.equals(ComputeBudgetProgram.programId) && data[0] === kind;
 }
 
-/** Keys that a mutant may put anywhere. */
-function keysOf({ buyer, thief, sponsor, seller, partner }: Cast): PublicKey[] {
+const known = new WeakMap<Cast, readonly PublicKey[]>();
+
+/** Keys that a mutant may put anywhere. To derive the accounts takes longer than all else: once for each cast. */
+function keysOf(cast: Cast): readonly PublicKey[] {
+  const { buyer, thief, sponsor, seller, partner } = cast;
   const owners = [sponsor, thief.publicKey, buyer.publicKey, seller, partner];
-  return [...owners, ...owners.map((owner) => ata(owner)), USDC, SystemProgram.programId];
+  const keys = known.get(cast) ?? [...owners, ...owners.map((owner) => ata(owner)), USDC, SystemProgram.programId];
+  known.set(cast, keys);
+  return keys;
 }
 
 /** Instructions that a thief would like to see signed. */

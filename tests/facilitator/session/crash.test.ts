@@ -1,9 +1,12 @@
 // A process of the facilitator that dies between any two of its steps, and another one that goes on with the same database:
 // nothing is lost, nothing is deposited or paid twice, nobody is stuck, and what was fronted is counted no longer than it is out.
+
+import { SqlStore } from "@mppsol/server/parts";
 import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
-import { atEveryStep, Died } from "../../server/session/mortal.ts";
-import { mortal } from "./mortal.ts";
+import { SqlTables } from "../../../services/facilitator/src/db/SqlTables.ts";
+import type { Tables } from "../../../services/facilitator/src/db/Tables.ts";
+import { atEveryStep, type Death, ignoreDeath, Mortal } from "../../support/mortal.ts";
 import { DEPOSIT, IDLE, MAX_SECONDS, type Office, Plaza, refusal, UNIT, Wallet } from "./plaza.ts";
 
 describe("a process of the facilitator that dies", function () {
@@ -23,14 +26,10 @@ describe("a process of the facilitator that dies", function () {
   });
   after(() => plaza.stop());
 
-  const ignoreDeath = (error: unknown) => {
-    if (!(error instanceof Died)) throw error;
-  };
-
-  async function doomed(die: { steps: number; doing: boolean }) {
-    const process = mortal(plaza, die);
-    const { store, tables, rpc } = process;
-    const dying = await plaza.office({ store, tables, rpc, unprepared: true, landing: { budgetMs: 60, pollMs: 2 } });
+  async function doomed(die: Death, at: Plaza = plaza) {
+    const process = new Mortal(die);
+    // A dead process waits for nothing.
+    const dying = await at.office({ ...reached(at, process), unprepared: true, landing: { budgetMs: 60, pollMs: 2 } });
     return { process, dying };
   }
 
@@ -176,8 +175,7 @@ describe("a process of the facilitator that dies", function () {
         const wallet = await patient.open({ seller: own.seller() });
         await wallet.pay(4n * UNIT);
         own.pass(MAX_SECONDS);
-        const { store, tables, rpc } = mortal(own, die);
-        const dying = await own.office({ store, tables, rpc, unprepared: true, landing: { budgetMs: 60, pollMs: 2 } });
+        const { dying } = await doomed(die, own);
         // It reports what goes wrong, and so its death.
         await dying.sessions.tick();
         const isAlive = (await patient.view(wallet)).status === "closed";
@@ -197,8 +195,21 @@ describe("a process of the facilitator that dies", function () {
   });
 });
 
+/** What outlives a process, as that process can reach it. */
+function reached(plaza: Plaza, process: Mortal) {
+  const tables = new SqlTables(plaza.database);
+  const database = process.reach(tables.database);
+  return {
+    store: process.store(new SqlStore(plaza.database, false)),
+    tables: new Proxy<Tables>(process.reach(tables as Tables), {
+      get: (from, key) => (key === "database" ? database : Reflect.get(from, key)),
+    }),
+    rpc: process.reach(plaza.rpc),
+  };
+}
+
 /** As `atEveryStep`, at every third step: for stories that take long. */
-async function atSomeSteps(story: (die: { steps: number; doing: boolean }) => Promise<boolean>): Promise<void> {
+async function atSomeSteps(story: (die: Death) => Promise<boolean>): Promise<void> {
   for (let steps = 0; ; steps += 3) {
     if (steps > 200) throw new Error("the story does not end");
     if (!(await story({ steps, doing: steps % 2 === 0 }))) return;

@@ -3,8 +3,8 @@
 import type { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import type { Grant } from "../../../sdk/server/src/intent.ts";
+import { atEveryStep, type Death, ignoreDeath, Mortal } from "../../support/mortal.ts";
 import { ANSWER, DEPOSIT, keyed, Market, PRICE, Purse, Stall, type StallOptions } from "./market.ts";
-import { atEveryStep, Died, mortal } from "./mortal.ts";
 
 describe("a process that dies", () => {
   let market: Market;
@@ -16,16 +16,13 @@ describe("a process that dies", () => {
   afterEach(() => market.checkBooks());
   after(() => market.stop());
 
-  const ignoreDeath = (error: unknown) => {
-    if (!(error instanceof Died)) throw error;
-  };
-
   /** The same seller with a process that dies at that step. */
-  const doomed = (stall: Stall, { steps, doing }: { steps: number; doing: boolean }, options: StallOptions = {}) => {
-    const process = mortal(stall.store, market.rpc, steps, doing);
+  const doomed = (stall: Stall, die: Death, options: StallOptions = {}) => {
+    const process = new Mortal(die);
+    const reached = { store: process.store(stall.store), rpc: process.reach(market.rpc) };
     // A dead process waits for nothing.
     const landing = { budgetMs: 60, pollMs: 2 };
-    return { process, stall: stall.restart({ ...options, landing, store: process.store, rpc: process.rpc }) };
+    return { process, stall: stall.restart({ ...options, ...reached, landing }) };
   };
 
   it("while it opens a channel: the same credential opens it, once", async () => {
