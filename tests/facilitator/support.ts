@@ -4,6 +4,7 @@ import { type Config, createFacilitator, type Facilitator, type Overrides } from
 import { Localnet, USDC_MINT } from "@mppsol/localnet";
 import { SESSION_PROGRAM_ID, signMessage } from "@mppsol/programs";
 import { Connection, Keypair } from "@solana/web3.js";
+import "../support/pglite.ts";
 
 const ARTIFACTS = process.env.MPPSOL_ARTIFACTS ?? fileURLToPath(new URL("../../artifacts", import.meta.url));
 

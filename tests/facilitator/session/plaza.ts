@@ -23,6 +23,7 @@ import {
 } from "../../../services/facilitator/src/session/createManagedSessions.ts";
 import type { Opened, SessionView, StillPending } from "../../../services/facilitator/src/session/ManagedSessions.ts";
 import { build, Market, sign, USDC } from "../../server/session/market.ts";
+import "../../support/pglite.ts";
 
 export const UNIT = 100n;
 export const DEPOSIT = 2_000n;
