@@ -23,8 +23,10 @@ export interface Config {
   /** Mints that are taken, base58; the first is the default. */
   readonly mints: readonly [string, ...string[]];
   readonly maxPriorityLamports: bigint;
+  /** Sponsored transactions: charges, opens and top-ups of sessions, token accounts of new wallets. */
   readonly globalSettlePerMinute: number;
   readonly sellerSettlePerMinute: number;
+  /** What does not come back: fees, and rent of recipients' token accounts. */
   readonly sponsorLamportsPerDay: bigint;
   readonly sponsorLamportsPerDayPerPayer: bigint;
   readonly sponsorLamportsPerDayPerSeller: bigint;
@@ -37,6 +39,9 @@ export interface Config {
   readonly minCharge?: bigint;
   /** Base58 of all who may be paid by charges, shares among them, and sell by sessions. Absent: everybody. */
   readonly sellers?: readonly string[];
+  /** Rent of managed sessions that is out at a time, of all and of one seller. */
+  readonly sponsorRentLamports: bigint;
+  readonly sponsorRentLamportsPerSeller: bigint;
   readonly maxOpenSessionsPerBuyer: number;
   /** Base units. */
   readonly minDeposit: bigint;
@@ -50,6 +55,10 @@ export interface Config {
   readonly noticeSeconds: number;
   /** Token accounts of new wallets that are made at our expense in a day. */
   readonly onboardAccountsPerDay: number;
+  /** Of them, those for one client address. */
+  readonly onboardAccountsPerDayPerClient: number;
+  /** Rent of all such accounts that is out at a time. */
+  readonly onboardRentLamports: bigint;
   readonly rateLimitPerMinute: number;
   readonly redisUrl: string | undefined;
   readonly host: string;

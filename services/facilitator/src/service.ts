@@ -1,6 +1,6 @@
 // The service, composed of its parts: started, and stopped such that nothing under way is lost.
 import { setTimeout as sleep } from "node:timers/promises";
-import { Pglite, Postgres, type Rpc, SqlStore, WrongClusterError } from "@mppsol/server/parts";
+import { type Rpc, WrongClusterError } from "@mppsol/server/parts";
 import type { FastifyServerOptions } from "fastify";
 import { Redis } from "ioredis";
 import { buildApp } from "./app.js";
@@ -9,8 +9,9 @@ import { createChargeEngine, type Timing } from "./charge/engine.js";
 import { checkConfig } from "./config/check.js";
 import type { Config } from "./config.js";
 import type { Context } from "./context.js";
-import { SqlTables } from "./db/SqlTables.js";
+import { openDatabase } from "./db/openDatabase.js";
 import type { App } from "./http/App.js";
+import { FrontedAccounts } from "./onboard/FrontedAccounts.js";
 import { buildAdminApp } from "./ops/admin.js";
 import { every, type Task } from "./ops/Background.js";
 import { HealthChecks } from "./ops/health.js";
@@ -93,13 +94,8 @@ async function compose(
   };
   const onError = overrides.onError ?? ((error: unknown, during: string) => report(error, during));
 
-  const database =
-    config.databaseUrl === undefined
-      ? new Pglite(config.databaseDir)
-      : new Postgres({ connectionString: config.databaseUrl, connections: config.databaseConnections });
-  const store = new SqlStore(database, config.databaseUrl !== undefined || config.databaseDir !== undefined);
+  const { store, tables } = openDatabase(config);
   closing.push(() => store.close());
-  const tables = new SqlTables(database);
   await store.migrate();
   await tables.migrate();
 
@@ -126,6 +122,14 @@ async function compose(
       (error) => onError(error, NODES),
     ),
   ];
+  const accounts = new FrontedAccounts(base);
+  tasks.push(
+    every(
+      SWEEP_MS,
+      () => accounts.sweep(),
+      (error) => onError(error, "looking for token accounts"),
+    ),
+  );
   const charges = overrides.charges?.(base) ?? ownCharges(base, overrides.timing, tasks);
   closing.push(() => stopAll(tasks));
   const sessions = overrides.sessions?.({ ...base, charges }) ?? (await ownSessions(base, overrides.tuning, tasks));

@@ -1,7 +1,9 @@
 // The book of sponsors: one contract, kept by the memory of a process and by the database that several share.
-import { memoryBook, RACED, type SponsorBook } from "@mppsol/server/parts";
+import { memoryBook, Postgres, RACED, type SponsorBook, SqlStore } from "@mppsol/server/parts";
 import { expect } from "chai";
 import { SqlBook } from "../../../services/facilitator/src/charge/SqlBook.ts";
+import { SqlTables } from "../../../services/facilitator/src/db/SqlTables.ts";
+import { postgres } from "../../support/postgres.ts";
 import { Market } from "./market.ts";
 
 const NOW = 1_800_000_000_000;
@@ -158,6 +160,75 @@ describe("the book of sponsors", () => {
       [],
     );
     expect(rows.flat()).to.deep.equal(["of the living"]);
+  });
+
+  describe("in SQL, what is set aside", () => {
+    const { random } = Math;
+    /** Of one process whose clock says so. */
+    const bookAt = (now: () => number) =>
+      new SqlBook(market.context.tables, now, (error) => {
+        throw error;
+      });
+    const query = (text: string) => market.context.tables.database.query({ name: `test_${text}`, text }, []);
+
+    it("counts for its whole time, wherever minutes and windows end meanwhile", async () => {
+      const key = `windows ${random()}`;
+      // Every second is the last one before something ends, and the first one after.
+      let time = NOW;
+      const [one, other] = [bookAt(() => time), bookAt(() => time)];
+      const first = await one.hold(key, 60n, 100n);
+      for (let seconds = 0; seconds <= 600; seconds += 5) {
+        time = NOW + seconds * 1_000;
+        expect(await other.hold(key, 41n, 100n), `${seconds} seconds later`).to.equal(undefined);
+      }
+      const second = await other.hold(key, 40n, 100n);
+      expect(second).to.be.a("function");
+      first?.();
+      await one.idle();
+      expect(await other.hold(key, 61n, 100n), "what is ended takes nothing of the second one").to.equal(undefined);
+      expect(await other.hold(key, 60n, 100n)).to.be.a("function");
+    });
+
+    it("is forgotten when its time is over, and not a moment before", async () => {
+      const [key, clock] = [`time ${random()}`, "(extract(epoch FROM statement_timestamp()) * 1000)::bigint"];
+      const book = sqlBook();
+      const end = await book.hold(key, 60n, 100n);
+      const [row] = await query(`SELECT (until - ${clock})::text FROM facilitator_holds WHERE key = '${key}'`);
+      expect(Number(row?.[0]), "milliseconds that a transaction may take to land").to.be.within(120_000, 150_000);
+      await book.sweep();
+      expect(await book.hold(key, 41n, 100n)).to.equal(undefined);
+      await query(`UPDATE facilitator_holds SET until = ${clock} WHERE key = '${key}'`);
+      expect(await book.hold(key, 100n, 100n)).to.be.a("function");
+      await book.sweep();
+      const [left] = await query(`SELECT count(*)::text FROM facilitator_holds WHERE key = '${key}'`);
+      expect(left?.[0]).to.equal("1");
+      // It was given up long ago, and gives back nothing that is not its own.
+      end?.();
+      await book.idle();
+      expect(await book.hold(key, 1n, 100n)).to.equal(undefined);
+    });
+
+    it("is no more than there is, of many processes at once", async function () {
+      const connectionString = await (await postgres(this)).database();
+      const databases = [1, 2].map(() => new Postgres({ connectionString, connections: 8 }));
+      try {
+        await new SqlStore(databases[0]!, true).migrate();
+        const books = databases.map((database) => {
+          const tables = new SqlTables(database);
+          return { tables, book: new SqlBook(tables, Date.now, () => {}) };
+        });
+        await books[0]!.tables.migrate();
+        const held = await Promise.all(Array.from({ length: 40 }, (_, at) => books[at % 2]!.book.hold("key", 7n, 50n)));
+        const ends = held.filter((end) => end !== undefined);
+        expect(ends).to.have.length(7);
+        ends[0]?.();
+        for (const { book } of books) await book.idle();
+        expect(await books[1]!.book.hold("key", 8n, 50n)).to.be.a("function");
+        expect(await books[0]!.book.hold("key", 1n, 50n)).to.equal(undefined);
+      } finally {
+        for (const database of databases) await database.close();
+      }
+    });
   });
 
   async function settled(book: SponsorBook): Promise<void> {

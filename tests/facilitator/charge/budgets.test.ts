@@ -92,6 +92,9 @@ describe("facilitator, what is sponsored at most", () => {
       const capped = await pay(buyer);
       expect(capped.json, JSON.stringify(capped.json)).to.include({ code: "sponsor_budget_exceeded", status: 429 });
       expect(Number(capped.headers["retry-after"])).to.equal(DAY_MS / 1000);
+      const whose = { payer: "for this payer", seller: "for this seller", global: "in all" }[bucket];
+      const left = `of ${2n * FEE} lamports there are no ${FEE} left`;
+      expect(capped.json.detail).to.equal(`What is sponsored in a day ${whose} is used up: ${left}.`);
       expect(await market.sponsors()).to.equal(before);
       const other = await market.person();
       const elsewhere = await pay(other, { recipient: sellers[1]!.publicKey });
@@ -143,6 +146,8 @@ describe("facilitator, what is sponsored at most", () => {
     expect(await spent("settle:global", MINUTE_MS)).to.equal(0n);
     expect(await spent("lamports:global", DAY_MS)).to.equal(0n);
     await market.engine.close();
-    expect(await spent(`held:${signer.publicKey}`, 120_000)).to.equal(0n);
+    const text = "SELECT count(*)::text FROM facilitator_holds WHERE key = $1::text";
+    const [held] = await market.context.tables.database.query({ name: "test_holds", text }, [signer.publicKey]);
+    expect(held?.[0]).to.equal("0");
   });
 });

@@ -347,7 +347,7 @@ describe("a hostile wallet", () => {
     const round = okay(await agent.start(seller)).body;
     await configured({ onboardAccountsPerDay: 1 }, async () => {
       const before = await sponsors();
-      await configured({ sponsorLamportsPerDay: ACCOUNT_RENT }, async () => {
+      await configured({ sponsorLamportsPerDay: 9_999n }, async () => {
         refused(await agent.confirm(round), 429, "sponsor_budget_exceeded");
       });
       expect(await sponsors()).to.equal(before);

@@ -1,13 +1,15 @@
-// What is sponsored at most: settlements a minute, lamports and token accounts a day. Counted in the database, so that any
-// number of processes keep the caps together; spent when something is about to be signed, given back when it is not.
+// What is really spent at most: sponsored transactions a minute, lamports of fees and token accounts of recipients a day.
+// Counted in the database, so that any number of processes keep the caps together; spent when something is about to be
+// signed, given back when it is not. Rent that comes back is no part of it: see session/ and onboard/.
 import type { Expense } from "@mppsol/server/parts";
 import type { Config } from "../config.js";
+import { type Querying, type Spending, spend, unspend } from "../db/spending.js";
 import type { Tables } from "../db/Tables.js";
 import type { Code } from "../errors/codes.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
+export const DAY_MS = 24 * 60 * MINUTE_MS;
 
 export type Caps = Pick<
   Config,
@@ -19,71 +21,113 @@ export type Caps = Pick<
   | "sponsorAccountsPerDay"
 >;
 
-interface Bucket {
+/** One sponsored transaction. `lamports`: what does not come back of what it costs at most, now and later. */
+export type Cost = Pick<Expense, "payer" | "recipient" | "lamports" | "creations">;
+
+export interface Bucket {
   readonly name: string;
   readonly amount: bigint;
   readonly cap: bigint;
   readonly windowMs: number;
   readonly code: Code;
+  /** What is said when it is used up. */
+  readonly detail: string;
 }
 
 export class Budgets {
   readonly #caps: Caps;
-  readonly #tables: Pick<Tables, "spend" | "unspend">;
+  readonly #tables: Pick<Tables, "database">;
   readonly #now: () => number;
 
-  constructor(caps: Caps, tables: Pick<Tables, "spend" | "unspend">, now: () => number) {
+  constructor(caps: Caps, tables: Pick<Tables, "database">, now: () => number) {
     this.#caps = caps;
     this.#tables = tables;
     this.#now = now;
   }
 
   /**
-   * Spends what a payment costs at most.
+   * Spends what a transaction costs at most.
    * @returns what gives it back.
    * @throws {FacilitatorError} `global_settle_cap_exceeded`, `seller_settle_cap_exceeded`, `sponsor_budget_exceeded`, with
    * the seconds until the window ends; nothing was spent then.
    * @throws {StoreError}
    */
-  async spend(expense: Expense): Promise<() => Promise<void>> {
-    const now = this.#now();
-    const spent: Bucket[] = [];
+  async spend(cost: Cost): Promise<() => Promise<void>> {
+    const at = this.#now();
+    const { database } = this.#tables;
+    const taken: Spending[] = [];
     const giveBack = async (): Promise<void> => {
-      for (const { name, amount, windowMs } of spent.splice(0)) {
-        await this.#tables.unspend(name, amount, windowMs, now);
-      }
+      for (const spending of taken.splice(0)) await unspend(database, spending);
     };
-    for (const bucket of this.#buckets(expense)) {
-      const { name, amount, cap, windowMs, code } = bucket;
-      if (await this.#tables.spend(name, amount, cap, windowMs, now)) {
-        spent.push(bucket);
-        continue;
-      }
+    try {
+      for (const bucket of this.#buckets(cost)) taken.push(await take(database, bucket, at));
+    } catch (error) {
       await giveBack();
-      throw new FacilitatorError(code, undefined, {
-        retryAfterSeconds: Math.ceil((windowMs - (now % windowMs)) / 1000),
-      });
+      throw error;
     }
     return giveBack;
   }
 
+  /**
+   * The same within a transaction, which is to be rolled back when it throws.
+   * @param at unix milliseconds: names the windows.
+   */
+  async spendIn(session: Querying, cost: Cost, at: number): Promise<void> {
+    for (const bucket of this.#buckets(cost)) await take(session, bucket, at);
+  }
+
+  /** Gives back what was spent at that time: nothing was signed. Throws {StoreError}. */
+  async unspend(cost: Cost, at: number): Promise<void> {
+    for (const bucket of this.#buckets(cost)) await unspend(this.#tables.database, spendingOf(bucket, at));
+  }
+
   /** The narrow ones first, so that one seller at its cap does not touch what all share. */
-  #buckets({ payer, recipient, lamports, creations }: Expense): Bucket[] {
+  #buckets({ payer, recipient, lamports, creations }: Cost): Bucket[] {
     const caps = this.#caps;
-    const settle = (name: string, cap: number, code: Code): Bucket => {
-      return { name: `settle:${name}`, amount: 1n, cap: BigInt(cap), windowMs: MINUTE_MS, code };
+    const settle = (name: string, cap: number, code: Code, whose: string): Bucket => {
+      const detail = `At most ${cap} transactions in a minute are sponsored ${whose}.`;
+      return { name: `settle:${name}`, amount: 1n, cap: BigInt(cap), windowMs: MINUTE_MS, code, detail };
     };
-    const day = (name: string, amount: bigint, cap: bigint): Bucket => {
-      return { name, amount, cap, windowMs: DAY_MS, code: "sponsor_budget_exceeded" };
+    const day = (name: string, cap: bigint, whose: string): Bucket => {
+      const detail = `What is sponsored in a day ${whose} is used up: of ${cap} lamports there are no ${lamports} left.`;
+      return {
+        name: `lamports:${name}`,
+        amount: lamports,
+        cap,
+        windowMs: DAY_MS,
+        code: "sponsor_budget_exceeded",
+        detail,
+      };
     };
-    const accounts = BigInt(creations.length);
     return [
-      settle(`seller:${recipient}`, caps.sellerSettlePerMinute, "seller_settle_cap_exceeded"),
-      settle("global", caps.globalSettlePerMinute, "global_settle_cap_exceeded"),
-      day(`lamports:payer:${payer}`, lamports, caps.sponsorLamportsPerDayPerPayer),
-      day(`lamports:seller:${recipient}`, lamports, caps.sponsorLamportsPerDayPerSeller),
-      day("lamports:global", lamports, caps.sponsorLamportsPerDay),
-      ...(accounts === 0n ? [] : [day("accounts:global", accounts, BigInt(caps.sponsorAccountsPerDay ?? 0))]),
+      settle(`seller:${recipient}`, caps.sellerSettlePerMinute, "seller_settle_cap_exceeded", "for this seller"),
+      settle("global", caps.globalSettlePerMinute, "global_settle_cap_exceeded", "in all"),
+      day(`payer:${payer}`, caps.sponsorLamportsPerDayPerPayer, "for this payer"),
+      day(`seller:${recipient}`, caps.sponsorLamportsPerDayPerSeller, "for this seller"),
+      day("global", caps.sponsorLamportsPerDay, "in all"),
+      ...(creations.length === 0 ? [] : [this.#accounts(BigInt(creations.length))]),
     ];
   }
+
+  #accounts(amount: bigint): Bucket {
+    const cap = BigInt(this.#caps.sponsorAccountsPerDay ?? 0);
+    const detail = `At most ${cap} token accounts of recipients are paid for in a day.`;
+    return { name: "accounts:global", amount, cap, windowMs: DAY_MS, code: "sponsor_budget_exceeded", detail };
+  }
+}
+
+/**
+ * Spends a bucket's amount.
+ * @throws {FacilitatorError} its code, with the seconds until its window ends: nothing was spent.
+ */
+export async function take(on: Querying, bucket: Bucket, at: number): Promise<Spending> {
+  const { cap, code, detail, windowMs } = bucket;
+  const spending = spendingOf(bucket, at);
+  if (await spend(on, spending, cap)) return spending;
+  throw new FacilitatorError(code, detail, { retryAfterSeconds: Math.ceil((windowMs - (at % windowMs)) / 1000) });
+}
+
+/** What `take` spends of a bucket. */
+export function spendingOf({ name, amount, windowMs }: Bucket, at: number): Spending {
+  return { bucket: name, amount, windowMs, at };
 }

@@ -20,10 +20,10 @@ const LEASE_MS = 15_000;
 const POLL_MS = 100;
 
 /**
- * Lamports are set aside for at most so long, and then forgotten: by then the payment has landed, or a balance that was
- * too low lets it expire, which costs nobody anything.
+ * Lamports are set aside for at most so long, and then forgotten: by then the payment has landed, or its blockhash is too old
+ * for that, which costs nobody anything.
  */
-const HOLD_MS = 120_000;
+const HOLD_MS = 150_000;
 
 /** A claim sees neither its own row nor that of somebody who committed meanwhile: then it is tried again. */
 const CLAIM_TRIES = 5;
@@ -47,6 +47,16 @@ const RENEW: Statement = {
 const LEAVE: Statement = {
   name: "facilitator_leave_turn",
   text: "DELETE FROM facilitator_turns WHERE name = $1::text AND owner = $2::text",
+};
+
+const HOLD: Statement = {
+  name: "facilitator_hold",
+  text: `SELECT facilitator_hold($1::text, $2::text, $3::numeric, $4::numeric, ${CLOCK}, ${CLOCK} + ${HOLD_MS})::text`,
+};
+
+const END_HOLD: Statement = {
+  name: "facilitator_end_hold",
+  text: "DELETE FROM facilitator_holds WHERE id = $1::text",
 };
 
 const CLAIM_RENT: Statement = {
@@ -102,24 +112,25 @@ const SWEEP_TURNS: Statement = {
   text: `DELETE FROM facilitator_turns WHERE until <= ${CLOCK}`,
 };
 
+const SWEEP_HOLDS: Statement = {
+  name: "facilitator_sweep_holds",
+  text: `DELETE FROM facilitator_holds WHERE until <= ${CLOCK}`,
+};
+
 const SWEEP_RENTS: Statement = {
   name: "facilitator_sweep_rents",
   text: "DELETE FROM facilitator_rents WHERE until <= $1::bigint",
 };
 
 export class SqlBook implements SponsorBook {
-  readonly #tables: Pick<Tables, "database" | "spend" | "unspend">;
+  readonly #tables: Pick<Tables, "database">;
   readonly #now: () => number;
   readonly #onError: (error: unknown) => void;
   /** Within this process nobody needs to ask the database who is next. */
   readonly #turns = new Turns();
   readonly #ending = new Set<Promise<unknown>>();
 
-  constructor(
-    tables: Pick<Tables, "database" | "spend" | "unspend">,
-    now: () => number,
-    onError: (error: unknown) => void,
-  ) {
+  constructor(tables: Pick<Tables, "database">, now: () => number, onError: (error: unknown) => void) {
     this.#tables = tables;
     this.#now = now;
     this.#onError = onError;
@@ -159,10 +170,11 @@ export class SqlBook implements SponsorBook {
 
   /** @throws {StoreError} */
   async hold(key: string, lamports: bigint, available: bigint): Promise<(() => void) | undefined> {
-    const now = this.#now();
-    const bucket = `held:${key}`;
-    if (!(await this.#tables.spend(bucket, lamports, available, HOLD_MS, now))) return undefined;
-    return this.#once(() => this.#tables.unspend(bucket, lamports, HOLD_MS, now));
+    const { database } = this.#tables;
+    const id = randomUUID();
+    const [row] = await database.query(HOLD, [id, key, String(lamports), String(available)]);
+    if (row?.[0] !== "true") return undefined;
+    return this.#once(() => database.query(END_HOLD, [id]));
   }
 
   /** @throws {StoreError} */
@@ -203,6 +215,7 @@ export class SqlBook implements SponsorBook {
   /** Deletes what has run out. Throws {StoreError}. */
   async sweep(): Promise<void> {
     await this.#tables.database.query(SWEEP_TURNS, []);
+    await this.#tables.database.query(SWEEP_HOLDS, []);
     await this.#tables.database.query(SWEEP_RENTS, [String(this.#now())]);
     await this.#tables.database.query(SWEEP_STRIKES, [String(this.#now())]);
   }

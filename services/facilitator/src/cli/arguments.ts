@@ -1,13 +1,15 @@
 // The arguments of `mppsol-facilitator`.
 import { parseArgs } from "node:util";
 import { VARIABLES } from "../config/variables.js";
+import type { CloseAccounts } from "./closeAccounts.js";
 
 export class UsageError extends Error {}
 
 export type Command =
   | { readonly kind: "help" | "version" | "check" }
   | { readonly kind: "serve"; readonly port: string | undefined }
-  | { readonly kind: "demo-charge"; readonly url: string; readonly print: boolean };
+  | { readonly kind: "demo-charge"; readonly url: string; readonly print: boolean }
+  | ({ readonly kind: "close-accounts" } & CloseAccounts);
 
 /** @throws {UsageError} */
 export function readArguments(args: readonly string[]): Command {
@@ -18,6 +20,10 @@ export function readArguments(args: readonly string[]): Command {
   if (rest.length > 0) throw new UsageError(`what is ${rest[0]}?`);
   if (command === "demo-charge") {
     return { kind: "demo-charge", url: values.url ?? "http://127.0.0.1:8402", print: values.print ?? false };
+  }
+  if (command === "close-accounts") {
+    const olderThanDays = daysOf(values["older-than"] ?? "30");
+    return { kind: "close-accounts", olderThanDays, dryRun: values["dry-run"] ?? false };
   }
   if (command !== undefined) throw new UsageError(`what is ${command}?`);
   if (values.check) return { kind: "check" };
@@ -36,6 +42,8 @@ function parsed(args: readonly string[]) {
         port: { type: "string" },
         url: { type: "string" },
         print: { type: "boolean" },
+        "older-than": { type: "string" },
+        "dry-run": { type: "boolean" },
       },
     });
   } catch (error) {
@@ -43,9 +51,15 @@ function parsed(args: readonly string[]) {
   }
 }
 
+function daysOf(text: string): number {
+  if (!/^(0|[1-9][0-9]{0,4})$/.test(text)) throw new UsageError(`--older-than is a whole number of days, not ${text}`);
+  return Number(text);
+}
+
 export const HELP = `usage: mppsol-facilitator [--port N]
        mppsol-facilitator --check
        mppsol-facilitator demo-charge [--url URL] [--print]
+       mppsol-facilitator close-accounts [--older-than DAYS] [--dry-run]
 
 Settles payments of MPP and x402 on Solana, and pays their fees. Without configuration it runs by itself: a chain in this
 process, a database in a folder, keys made for development.
@@ -54,6 +68,8 @@ process, a database in a folder, keys made for development.
   --check        says what is wrong with the configuration, the nodes and the database, and starts nothing
   demo-charge    has the embedded mode's demo buyer pay one cent at URL (default http://127.0.0.1:8402);
                  with --print, prints a curl that does
+  close-accounts closes the token accounts that were made for new wallets DAYS ago (default 30) or before and are empty,
+                 so that their rent comes back; with --dry-run, says how many
   --version, --help
 
 Exit codes: 0 done, 1 it cannot work as it is configured, 2 wrong arguments.

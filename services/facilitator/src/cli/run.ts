@@ -11,6 +11,7 @@ import { curlOf, DemoError, demoCharge, post } from "../embedded/demo.js";
 import { redacted } from "../ops/logging.js";
 import { VERSION } from "../version.js";
 import { HELP, readArguments, UsageError } from "./arguments.js";
+import { closeAccounts } from "./closeAccounts.js";
 import { findFaults, findLocalFaults } from "./faults.js";
 import { demoSeller, type Served, serve } from "./serve.js";
 
@@ -39,6 +40,8 @@ export async function run(args: readonly string[], environment: Environment, { o
       case "demo-charge":
         await charge(environment, command.url.replace(/\/+$/, ""), command.print, print);
         return { exit: 0 };
+      case "close-accounts":
+        return { exit: await closeAccounts(environment, command, print) };
       case "serve": {
         const { port } = command;
         const asked = port === undefined ? environment : { ...environment, PORT: port };

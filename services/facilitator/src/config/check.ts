@@ -8,6 +8,9 @@ import { type ConfigProblem, ConfigurationError } from "./ConfigurationError.js"
 /** Lamports of priority fee that no charge is worth more than. */
 export const HIGHEST_PRIORITY = 20_000n;
 
+/** Lamports of rent of a session, rounded up: of its channel and its escrow. */
+const SESSION_RENT = 5_000_000n;
+
 const LEAST_SECRET = 32;
 const WHOLE_BPS = 10_000;
 
@@ -79,6 +82,17 @@ function limitProblems(settings: Settings): ConfigProblem[] {
   const enough = secret === undefined || secret.length >= LEAST_SECRET;
   demand(enough, "SECRET", `must have ${LEAST_SECRET} characters or more: openssl rand -hex 32`);
   demand(gracePeriodSeconds > 60, "GRACE_PERIOD_SECONDS", "must be more than 60: a voucher has to be cashed within it");
+  const { sponsorRentLamports, sponsorRentLamportsPerSeller, maxOpenSessionsPerBuyer } = settings;
+  demand(
+    settings.sellers !== undefined || 2n * sponsorRentLamportsPerSeller <= sponsorRentLamports,
+    "SPONSOR_RENT_LAMPORTS_PER_SELLER",
+    "must be at most half of SPONSOR_RENT_LAMPORTS, unless SELLERS names who they are: one would take it all",
+  );
+  demand(
+    sponsorRentLamports === 0n || 2n * BigInt(maxOpenSessionsPerBuyer) * SESSION_RENT <= sponsorRentLamports,
+    "MAX_OPEN_SESSIONS_PER_BUYER",
+    `must leave half of SPONSOR_RENT_LAMPORTS to others: a session takes ${SESSION_RENT} lamports`,
+  );
   for (const mint of mints) demand(isAddress(mint), "MINTS", "must be base58 addresses of mints, comma separated");
   for (const seller of sellers) demand(isAddress(seller), "SELLERS", "must be base58 addresses, comma separated");
   demand(new Set(mints).size === mints.length, "MINTS", "names a mint twice");

@@ -91,6 +91,8 @@ const SCHEMA = z.object({
   SPONSOR_LAMPORTS_PER_DAY: units(0n).default(1_000_000_000n),
   SPONSOR_LAMPORTS_PER_DAY_PER_PAYER: units(0n).optional(),
   SPONSOR_LAMPORTS_PER_DAY_PER_SELLER: units(0n).default(200_000_000n),
+  SPONSOR_RENT_LAMPORTS: units(0n).optional(),
+  SPONSOR_RENT_LAMPORTS_PER_SELLER: units(0n).optional(),
   SPONSOR_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).default(0),
   MIN_CHARGE: units(0n).default(1_000n),
   SELLERS: list.optional(),
@@ -102,6 +104,8 @@ const SCHEMA = z.object({
   MAX_SESSION_SECONDS: whole(60, 31_536_000).default(86_400),
   NOTICE_SECONDS: whole(0, 600).default(20),
   ONBOARD_ACCOUNTS_PER_DAY: whole(0, MOST_COUNT).optional(),
+  ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT: whole(0, MOST_COUNT).optional(),
+  ONBOARD_RENT_LAMPORTS: units(0n).optional(),
   RATE_LIMIT_PER_MINUTE: whole(1, MOST_COUNT).default(600),
   REDIS_URL: z
     .string()
@@ -252,6 +256,7 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
   const host = values.HOST;
   const named = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   const database = embedded ? "embedded.db" : `${network}.db`;
+  const sessionRent = values.SPONSOR_RENT_LAMPORTS ?? (network === "localnet" ? 100_000_000_000n : 2_000_000_000n);
   return {
     network,
     rpcUrls: [first, ...others] as const,
@@ -267,6 +272,9 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     sponsorLamportsPerDayPerPayer:
       values.SPONSOR_LAMPORTS_PER_DAY_PER_PAYER ?? (network === "localnet" ? 1_000_000_000n : 20_000_000n),
     sponsorLamportsPerDayPerSeller: values.SPONSOR_LAMPORTS_PER_DAY_PER_SELLER,
+    sponsorRentLamports: sessionRent,
+    // Several sellers fit in, so that one cannot take it all.
+    sponsorRentLamportsPerSeller: values.SPONSOR_RENT_LAMPORTS_PER_SELLER ?? sessionRent / 5n,
     sponsorAccountsPerDay: values.SPONSOR_ACCOUNTS_PER_DAY,
     minCharge: values.MIN_CHARGE,
     ...(values.SELLERS === undefined ? {} : { sellers: values.SELLERS }),
@@ -279,6 +287,8 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     noticeSeconds: values.NOTICE_SECONDS,
     // Rent that is bound in the accounts of strangers: only for who has decided so.
     onboardAccountsPerDay: values.ONBOARD_ACCOUNTS_PER_DAY ?? (network === "mainnet" ? 0 : 100),
+    onboardAccountsPerDayPerClient: values.ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT ?? (network === "localnet" ? 100 : 5),
+    onboardRentLamports: values.ONBOARD_RENT_LAMPORTS ?? (network === "localnet" ? 100_000_000_000n : 1_000_000_000n),
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     redisUrl: values.REDIS_URL,
     host,

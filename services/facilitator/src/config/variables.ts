@@ -52,15 +52,28 @@ export const VARIABLES: readonly Variable[] = [
   variable("SETTLEMENT_KEY_FILE", "the same from a file"),
   secret("OPERATOR_KEY", "key that signs vouchers of operator sessions"),
   variable("OPERATOR_KEY_FILE", "the same from a file"),
-  secret("SECRET", "32 characters or more, for close tokens; the same for all instances"),
+  secret(
+    "SECRET",
+    "32 characters or more, for close tokens, sign-ins and hashes of addresses; the same for all instances",
+  ),
   variable("SECRET_FILE", "the same from a file"),
   variable("MINTS", "mints that are taken, base58, comma separated; the first is the default", "USDC of the network"),
   variable("MAX_PRIORITY_LAMPORTS", "priority fee that is sponsored for one charge; at most 20,000", "`2000`"),
-  variable("GLOBAL_SETTLE_PER_MINUTE", "settlements of all sellers in a minute", "`600`"),
-  variable("SELLER_SETTLE_PER_MINUTE", "settlements of one seller in a minute", "`120`"),
-  variable("SPONSOR_LAMPORTS_PER_DAY", "lamports that are sponsored in a day, for everybody", "`1000000000`"),
+  variable(
+    "GLOBAL_SETTLE_PER_MINUTE",
+    "transactions that are sponsored in a minute, for all sellers: charges, opens, top-ups, accounts of new wallets",
+    "`600`",
+  ),
+  variable("SELLER_SETTLE_PER_MINUTE", "for one seller", "`120`"),
+  variable("SPONSOR_LAMPORTS_PER_DAY", "lamports that are spent in a day, on fees, for everybody", "`1000000000`"),
   variable("SPONSOR_LAMPORTS_PER_DAY_PER_PAYER", "for one payer", "`20000000`; on localnet `1000000000`"),
   variable("SPONSOR_LAMPORTS_PER_DAY_PER_SELLER", "for one seller", "`200000000`"),
+  variable(
+    "SPONSOR_RENT_LAMPORTS",
+    "lamports of rent that are out at a time, for sessions; they come back. A session takes about 4,700,000",
+    "`2000000000`; on localnet `100000000000`",
+  ),
+  variable("SPONSOR_RENT_LAMPORTS_PER_SELLER", "for one seller's sessions", "a fifth of that"),
   variable("SPONSOR_ACCOUNTS_PER_DAY", "recipients' token accounts whose rent is paid in a day", "`0`"),
   variable("MIN_CHARGE", "base units that a charge is settled from: its fee is paid here; `0`: any", "`1000`"),
   variable(
@@ -77,8 +90,14 @@ export const VARIABLES: readonly Variable[] = [
   variable("NOTICE_SECONDS", "for sellers to hand in vouchers, between the announcement of an end and the end", "`20`"),
   variable(
     "ONBOARD_ACCOUNTS_PER_DAY",
-    "token accounts of new wallets that are made at our expense in a day; the rent is bound in them until the fee payer closes them",
+    "token accounts of new wallets that are made at our expense in a day; the rent is bound in them until `close-accounts`",
     "`100`; on mainnet-beta `0`",
+  ),
+  variable("ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT", "of them, for one client address", "`5`; on localnet `100`"),
+  variable(
+    "ONBOARD_RENT_LAMPORTS",
+    "lamports of their rent that are out at a time; an account takes about 2,040,000",
+    "`1000000000`; on localnet `100000000000`",
   ),
   variable("RATE_LIMIT_PER_MINUTE", "requests of one client address in a minute", "`600`"),
   secret(

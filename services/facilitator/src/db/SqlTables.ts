@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Database, migrate, type Parameter, type Row, type Statement, StoreError } from "@mppsol/server/parts";
 import { guarded } from "./guarded.js";
 import { PARTS } from "./migrations/index.js";
+import { spend, spent, unspend } from "./spending.js";
 import type { KeptAnswer, KeyClaim, Tables } from "./Tables.js";
 
 /** How long an answer is kept. */
@@ -51,30 +52,6 @@ WHERE scope = $1::text AND key = $2::text AND claim = $3::text`,
 const RELEASE: Statement = {
   name: "facilitator_release_key",
   text: "DELETE FROM facilitator_keys WHERE scope = $1::text AND key = $2::text AND claim = $3::text AND status IS NULL",
-};
-
-const SPEND: Statement = {
-  name: "facilitator_spend",
-  text: `
-INSERT INTO facilitator_budgets AS b (bucket, window_ms, window_start, spent)
-SELECT $1::text, $2::bigint, $3::bigint, $4::numeric WHERE $4::numeric <= $5::numeric
-ON CONFLICT (bucket, window_ms, window_start) DO UPDATE SET spent = b.spent + excluded.spent
-  WHERE b.spent + excluded.spent <= $5::numeric
-RETURNING 'spent'`,
-};
-
-const UNSPEND: Statement = {
-  name: "facilitator_unspend",
-  text: `
-UPDATE facilitator_budgets SET spent = greatest(spent - $4::numeric, 0)
-WHERE bucket = $1::text AND window_ms = $2::bigint AND window_start = $3::bigint`,
-};
-
-const SPENT: Statement = {
-  name: "facilitator_spent",
-  text: `
-SELECT spent::text FROM facilitator_budgets
-WHERE bucket = $1::text AND window_ms = $2::bigint AND window_start = $3::bigint`,
 };
 
 const USE_ONCE: Statement = {
@@ -131,19 +108,15 @@ export class SqlTables implements Tables {
   }
 
   async spend(bucket: string, amount: bigint, cap: bigint, windowMs: number, now: number): Promise<boolean> {
-    if (amount < 0n) throw new RangeError("a budget is spent, not filled");
-    const window = windowOf(bucket, windowMs, now);
-    return (await this.#query(SPEND, [...window, String(amount), String(cap)])).length === 1;
+    return spend(this.database, { bucket, amount, windowMs, at: now }, cap);
   }
 
   async unspend(bucket: string, amount: bigint, windowMs: number, now: number): Promise<void> {
-    if (amount < 0n) throw new RangeError("a budget gets back what it spent");
-    await this.#query(UNSPEND, [...windowOf(bucket, windowMs, now), String(amount)]);
+    await unspend(this.database, { bucket, amount, windowMs, at: now });
   }
 
   async spent(bucket: string, windowMs: number, now: number): Promise<bigint> {
-    const [row] = await this.#query(SPENT, windowOf(bucket, windowMs, now));
-    return BigInt(row?.[0] ?? "0");
+    return spent(this.database, { bucket, windowMs, at: now });
   }
 
   async useOnce(kind: string, value: string, expiresAt: number, now: number): Promise<boolean> {
@@ -166,8 +139,4 @@ function claimOf([kind, digest, leaseUntil, status, headers, body]: Row, own: st
   if (status == null) return { kind: "in-flight", leaseUntil: Number(leaseUntil) };
   const answer = { status: Number(status), headers: JSON.parse(headers!) as Record<string, string>, body: body! };
   return { kind: "kept", answer };
-}
-
-function windowOf(bucket: string, windowMs: number, now: number): string[] {
-  return [bucket, String(windowMs), String(Math.floor(now / windowMs) * windowMs)];
 }

@@ -35,10 +35,7 @@ export const TABLE = {
   // Caps
   global_settle_cap_exceeded: later(429, "Too many settlements at the moment."),
   seller_settle_cap_exceeded: later(429, "Too many settlements for this recipient at the moment."),
-  sponsor_budget_exceeded: later(
-    429,
-    "What is sponsored in a day for this payer, this recipient or in all is used up.",
-  ),
+  sponsor_budget_exceeded: later(429, "What is sponsored for this payer, for this seller or in all is used up."),
   sponsor_exhausted: later(
     503,
     "The fee payer has too little left. Nothing was signed; pay the fee yourself, or wait.",

@@ -1,5 +1,7 @@
 // Token accounts for wallets that hold no SOL. Their rent is fronted, and stays ours: who made the account alone can close
-// it, once it is empty. Until then it is bound: so each wallet gets one account, for ever, and all together so many in a day.
+// it, once it is empty. Until then it is bound: so each wallet gets one account at a time, and all together, and those of one
+// client address, so many in a day.
+import { createHmac } from "node:crypto";
 import { tokenAddress } from "@mppsol/programs";
 import {
   addSignature,
@@ -7,6 +9,7 @@ import {
   type Fate,
   land,
   type Mint,
+  type Session,
   signerAddress,
   type TransactionSigner,
 } from "@mppsol/server/parts";
@@ -17,7 +20,10 @@ import {
   NATIVE_MINT,
 } from "@solana/spl-token";
 import { PublicKey, TransactionInstruction, type VersionedTransaction } from "@solana/web3.js";
+import { type Bucket, Budgets, type Cost, DAY_MS, spendingOf, take } from "../charge/Budgets.js";
 import type { Context } from "../context.js";
+import { requireRent } from "../db/rentOut.js";
+import { unspend } from "../db/spending.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import { AccountBook, type MadeAccount } from "./AccountBook.js";
 
@@ -35,12 +41,12 @@ export type Made = Making | { readonly kind: "stale" };
 /** What it needs of the service. */
 type Parts = Pick<Context, "config" | "rpc" | "tables" | "metrics" | "now" | "onError">;
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-const ACCOUNTS = "onboard:accounts";
-/** What all parts that sponsor spend from. */
-const LAMPORTS = "lamports:global";
+/** Longer than a transaction can take to land. Milliseconds. */
+const ABANDONED_MS = 15 * 60_000;
+/** Rows read at a time. */
+const PAGE = 100;
 /** Two signatures. */
-const FEE_LAMPORTS = 10_000n;
+export const FEE_LAMPORTS = 10_000n;
 const LOG_LINES = 20;
 /** Everybody can read it on chain: it says nothing that only the wallet may know. */
 const MEMO = "mppsol: open this token account for me";
@@ -49,10 +55,12 @@ const MEMO_PROGRAM_ID = new PublicKey("MemoSq4gqABAXKb96qnH8TysNcWxMyWCqXgDLGmfc
 export class FrontedAccounts {
   readonly #parts: Parts;
   readonly #book: AccountBook;
+  readonly #budgets: Budgets;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#book = new AccountBook(parts.tables.database);
+    this.#budgets = new Budgets(parts.config, parts.tables, parts.now);
   }
 
   /**
@@ -92,11 +100,15 @@ export class FrontedAccounts {
   /**
    * Signs, keeps and sends; or says what became of what was sent before.
    * @param transaction of `instructions`, signed by the wallet.
-   * @throws {FacilitatorError} and nothing was signed.
+   * @param client address of who asks, as limits count by it.
+   * @throws {FacilitatorError} `onboarding_cap_exceeded`, `sponsor_budget_exceeded`, `seller_settle_cap_exceeded`,
+   * `global_settle_cap_exceeded`, `simulation_failed`: nothing was sent, and nothing is counted.
    * @throws {RpcError} {StoreError} {SigningError} and then `look` will say.
    */
   async make(order: {
     readonly wallet: string;
+    readonly seller: string;
+    readonly client: string;
     readonly account: string;
     readonly mint: Mint;
     readonly transaction: VersionedTransaction;
@@ -116,16 +128,33 @@ export class FrontedAccounts {
       return meanwhile;
     }
     const lamports = FEE_LAMPORTS + (await this.#parts.rpc.rentExemption(order.mint.accountSize));
-    const spentAt = this.#parts.now();
-    await this.#spend(lamports, spentAt);
-    // A crash before it is kept has counted an account that was not made; none is made that is not counted.
-    const made = await this.#unlessThrown(lamports, spentAt, async () => {
-      await addSignature(transaction, signer);
-      return { wallet, account, broadcast: broadcastOf(transaction, lastValidBlockHeight), lamports, spentAt };
-    });
-    if (await this.#book.claim(made)) return this.#follow(made, this.#parts.config.settleBudgetMs);
-    await this.#unspend(lamports, spentAt);
+    const { seller } = order;
+    const [client, spentAt] = [this.#hash(order.client), this.#parts.now()];
+    await addSignature(transaction, signer);
+    const broadcast = broadcastOf(transaction, lastValidBlockHeight);
+    const made = { wallet, account, broadcast, lamports, spentAt, seller, client };
+    // Kept and counted at once, before anybody else sees what was signed.
+    if (await this.#parts.tables.database.transaction((session) => this.#claim(session, made))) {
+      return this.#follow(made, this.#parts.config.settleBudgetMs);
+    }
     return this.look(wallet);
+  }
+
+  /**
+   * Finds out what became of those that nobody has asked about any more, so that none is counted that never came to be.
+   * Throws {StoreError}.
+   */
+  async sweep(): Promise<void> {
+    const { now, onError } = this.#parts;
+    for (let after = ""; ; ) {
+      const page = await this.#book.underWay(after, now() - ABANDONED_MS, PAGE);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      for (const made of page) {
+        await this.#follow(made, 0).catch((error: unknown) => onError(error, "looking for a token account"));
+      }
+      after = last.wallet;
+    }
   }
 
   /** Undefined when the keys were changed since it was offered. */
@@ -143,31 +172,48 @@ export class FrontedAccounts {
     });
   }
 
-  /** @throws {FacilitatorError} `onboarding_cap_exceeded`, `sponsor_budget_exceeded`: nothing was spent. */
-  async #spend(lamports: bigint, now: number): Promise<void> {
-    const { tables, config } = this.#parts;
-    const later = { retryAfterSeconds: Math.ceil((DAY_MS - (now % DAY_MS)) / 1000) };
-    if (!(await tables.spend(ACCOUNTS, 1n, BigInt(config.onboardAccountsPerDay), DAY_MS, now))) {
-      throw new FacilitatorError("onboarding_cap_exceeded", undefined, later);
-    }
-    if (await tables.spend(LAMPORTS, lamports, config.sponsorLamportsPerDay, DAY_MS, now)) return;
-    await tables.unspend(ACCOUNTS, 1n, DAY_MS, now);
-    throw new FacilitatorError("sponsor_budget_exceeded", undefined, later);
+  /** False: the wallet has one. Whatever it throws undoes all of it. */
+  async #claim(session: Session, made: MadeAccount): Promise<boolean> {
+    if (!(await this.#book.claim(session, made))) return false;
+    const { lamports, spentAt } = made;
+    const cap = this.#parts.config.onboardRentLamports;
+    const whose = "for accounts of new wallets";
+    await requireRent(session, lamports - FEE_LAMPORTS, [{ bucket: "onboarding", cap, whose }]);
+    for (const bucket of this.#buckets(made)) await take(session, bucket, spentAt);
+    const cost = costOf(made);
+    if (cost !== undefined) await this.#budgets.spendIn(session, cost, spentAt);
+    return true;
   }
 
-  async #unspend(lamports: bigint, spentAt: number): Promise<void> {
-    const { tables } = this.#parts;
-    await tables.unspend(ACCOUNTS, 1n, DAY_MS, spentAt);
-    await tables.unspend(LAMPORTS, lamports, DAY_MS, spentAt);
+  /** Nothing came of it, and it cost nothing. A crash on the way leaves some of it counted until the day is over. */
+  async #unspend(made: MadeAccount): Promise<void> {
+    const { database } = this.#parts.tables;
+    const { spentAt } = made;
+    for (const bucket of this.#buckets(made)) await unspend(database, spendingOf(bucket, spentAt));
+    const cost = costOf(made);
+    if (cost !== undefined) await this.#budgets.unspend(cost, spentAt);
   }
 
-  async #unlessThrown<T>(lamports: bigint, spentAt: number, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work();
-    } catch (error) {
-      await this.#unspend(lamports, spentAt);
-      throw error;
-    }
+  #buckets({ client }: MadeAccount): Bucket[] {
+    const { onboardAccountsPerDay, onboardAccountsPerDayPerClient } = this.#parts.config;
+    const day = (name: string, cap: number, whose: string): Bucket => {
+      const detail = `At most ${cap} token accounts are made in a day ${whose}.`;
+      return { name, amount: 1n, cap: BigInt(cap), windowMs: DAY_MS, code: "onboarding_cap_exceeded", detail };
+    };
+    return [
+      ...(client === undefined
+        ? []
+        : [day(`onboard:client:${client}`, onboardAccountsPerDayPerClient, "for one client address")]),
+      day("onboard:accounts", onboardAccountsPerDay, "for new wallets"),
+    ];
+  }
+
+  /** Says who it was to whoever has the secret and the address. */
+  #hash(client: string): string {
+    return createHmac("sha256", this.#parts.config.secret)
+      .update(`onboard client\n${client}`)
+      .digest("hex")
+      .slice(0, 32);
   }
 
   async #follow(made: MadeAccount, budgetMs: number): Promise<Making> {
@@ -179,7 +225,7 @@ export class FrontedAccounts {
   }
 
   async #conclude(made: MadeAccount, fate: Fate): Promise<Making> {
-    const { account, broadcast, lamports, spentAt } = made;
+    const { account, broadcast, lamports } = made;
     if (fate.kind === "pending") return { kind: "pending", signature: broadcast.signature };
     if (fate.kind === "landed" && fate.err === null) {
       if (await this.#book.landed(made, fate.slot)) {
@@ -189,7 +235,12 @@ export class FrontedAccounts {
       return { kind: "made", account, slot: fate.slot };
     }
     // What failed on chain has cost a fee, and stays counted.
-    if ((await this.#book.release(made)) && fate.kind === "expired") await this.#unspend(lamports, spentAt);
+    if ((await this.#book.release(made)) && fate.kind === "expired") await this.#unspend(made);
     return { kind: "none" };
   }
+}
+
+/** What its fee is taken from; undefined for one of an older version, whose day is over soon. */
+function costOf({ wallet, seller }: MadeAccount): Cost | undefined {
+  return seller === undefined ? undefined : { payer: wallet, recipient: seller, lamports: FEE_LAMPORTS, creations: [] };
 }

@@ -61,10 +61,16 @@ export class Onboardings {
   /**
    * Takes an offered transaction that the wallet has signed; any number of times.
    * @param authentication the proof that goes with it, where the offer asks for one.
+   * @param client address of who hands it over.
    * @returns the round after it; or the same anew, when it came too late.
    * @throws {RefusedError} {FacilitatorError} {RpcError} {StoreError}
    */
-  async confirm(id: string, transaction: Uint8Array, authentication: JsonObject | undefined): Promise<Round> {
+  async confirm(
+    id: string,
+    transaction: Uint8Array,
+    authentication: JsonObject | undefined,
+    client: string,
+  ): Promise<Round> {
     const returned = read(transaction);
     return this.#until(async () => {
       const onboarding = await this.#get(id);
@@ -73,7 +79,7 @@ export class Onboardings {
         return this.#confirmRole(onboarding, returned, authentication);
       }
       if (accountOffer !== undefined && isSame(returned, messageOf(accountOffer))) {
-        return this.#confirmAccount(onboarding, accountOffer, returned);
+        return this.#confirmAccount(onboarding, accountOffer, returned, client);
       }
       throw new FacilitatorError("onboarding_offer_replaced");
     });
@@ -93,9 +99,12 @@ export class Onboardings {
     const { minDeposit } = this.#context.config;
     if (wallet === seller) throw new FacilitatorError("payer_is_recipient");
     if (limit > 0n && limit >= minDeposit) return;
-    throw new FacilitatorError("open_deposit_too_small", undefined, {
-      members: { minimumDeposit: String(minDeposit) },
-    });
+    const least = minDeposit > 0n ? minDeposit : 1n;
+    throw new FacilitatorError(
+      "open_deposit_too_small",
+      `The deposit is ${limit} base units; roles are given from ${least}. Ask for that, or more.`,
+      { members: { minimumDeposit: String(minDeposit) } },
+    );
   }
 
   /** Decides again and again, until nobody else has changed what it was decided on. */
@@ -199,13 +208,19 @@ export class Onboardings {
     };
   }
 
-  async #confirmAccount(onboarding: Onboarding, offer: Offer, returned: Returned): Promise<Round | undefined> {
+  async #confirmAccount(
+    onboarding: Onboarding,
+    offer: Offer,
+    returned: Returned,
+    client: string,
+  ): Promise<Round | undefined> {
     const { id, asked, state } = onboarding;
     const transaction = signedBy(asked.wallet, returned);
     if (state !== "asked") return this.#roundOf(onboarding);
     const { mint, account } = await this.#tokenOf(onboarding);
     const lastValidBlockHeight = BigInt((offer.kept as { lastValidBlockHeight: string }).lastValidBlockHeight);
-    const order = { wallet: asked.wallet, account, mint, transaction, lastValidBlockHeight };
+    const { wallet, seller } = asked;
+    const order = { wallet, seller, client, account, mint, transaction, lastValidBlockHeight };
     const made = await this.#accounts.make(order);
     if (made.kind === "pending") return this.#pending(onboarding, made.signature);
     // Whatever was too old, or has failed, is not offered again.

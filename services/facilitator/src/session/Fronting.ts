@@ -1,7 +1,10 @@
-// What the sponsor fronts for sessions, counted in the database: so many at a time for each buyer, so many lamports a day for
-// each buyer, each seller, and all of them. It is counted before anything is signed, and given back once the rent is back.
+// What the sponsor fronts for sessions, counted in the database: so many at a time for each buyer, so much rent at a time for each
+// seller and all of them, and the fees from the budgets of the day. All of it in one transaction, before anything is signed; the
+// rent is counted until it is back.
 import type { Row, Session, Statement } from "@mppsol/server/parts";
+import type { Budgets, Cost } from "../charge/Budgets.js";
 import type { Config } from "../config.js";
+import { requireRent } from "../db/rentOut.js";
 import type { Tables } from "../db/Tables.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 
@@ -19,21 +22,16 @@ export interface Fronted {
 
 /** What is about to be fronted. Lamports. */
 export interface Advance extends Fronted {
-  /** All that it can cost. */
-  readonly lamports: bigint;
-  /** As much of it as comes back when the channel is gone. */
+  /** What comes back when the channel is gone. */
   readonly rent: bigint;
+  /** What does not, of the open and of its end. */
+  readonly fees: bigint;
 }
 
-type Caps = Pick<
-  Config,
-  | "maxOpenSessionsPerBuyer"
-  | "sponsorLamportsPerDay"
-  | "sponsorLamportsPerDayPerPayer"
-  | "sponsorLamportsPerDayPerSeller"
->;
+type Caps = Pick<Config, "maxOpenSessionsPerBuyer" | "sponsorRentLamports" | "sponsorRentLamportsPerSeller">;
 
-const DAY_MS = 24 * 60 * 60_000;
+/** Nobody knows when a buyer ends a session; what is left alone ends after minutes. */
+const RETRY_SECONDS = 60;
 
 const COLUMNS = "channel_id, payer, seller, unit_amount::text, fronted_at::text, closes_at::text";
 
@@ -51,7 +49,7 @@ const SET_HELD: Statement = {
 
 const ATTEMPTS: Statement = {
   name: "facilitator_session_attempts",
-  text: `SELECT attempts::text, payer, seller, lamports::text, rent::text, fronted_at::text
+  text: `SELECT attempts::text, payer, seller, unit_amount::text, lamports::text, rent::text, fronted_at::text
     FROM facilitator_sessions WHERE channel_id = $1::text FOR UPDATE`,
 };
 
@@ -65,8 +63,9 @@ const FRONT: Statement = {
   text: `INSERT INTO facilitator_sessions
       (channel_id, payer, seller, unit_amount, fronted_at, closes_at, attempts, lamports, rent)
     VALUES ($1::text, $2::text, $3::text, $4::numeric, $5::bigint, $6::bigint, 1, $7::numeric, $8::numeric)
-    ON CONFLICT (channel_id) DO UPDATE SET attempts = 1, fronted_at = excluded.fronted_at,
-      closes_at = excluded.closes_at, unit_amount = excluded.unit_amount, lamports = excluded.lamports, rent = excluded.rent`,
+    ON CONFLICT (channel_id) DO UPDATE SET payer = excluded.payer, seller = excluded.seller,
+      unit_amount = excluded.unit_amount, fronted_at = excluded.fronted_at, closes_at = excluded.closes_at,
+      attempts = 1, lamports = excluded.lamports, rent = excluded.rent`,
 };
 
 const GET: Statement = {
@@ -89,69 +88,42 @@ interface Out {
   readonly attempts: bigint;
   readonly payer: string;
   readonly seller: string;
-  readonly lamports: bigint;
-  readonly rent: bigint;
+  readonly unitAmount: bigint;
+  readonly fees: bigint;
   readonly frontedAt: number;
 }
 
 export class Fronting {
-  readonly #tables: Tables;
+  readonly #tables: Pick<Tables, "database">;
   readonly #caps: Caps;
+  readonly #budgets: Budgets;
 
-  constructor(tables: Tables, caps: Caps) {
+  constructor(tables: Pick<Tables, "database">, caps: Caps, budgets: Budgets) {
     this.#tables = tables;
     this.#caps = caps;
+    this.#budgets = budgets;
   }
 
   /**
    * Counts a session that is about to be signed for. Several requests may open the same one; it counts once.
-   * @throws {FacilitatorError} `sponsor_budget_exceeded`, `buyer_session_cap_exceeded`: nothing was counted.
+   * @throws {FacilitatorError} `buyer_session_cap_exceeded`, `sponsor_budget_exceeded`, `seller_settle_cap_exceeded`,
+   * `global_settle_cap_exceeded`; `channel_busy` while the same channel is being opened for somebody else, or at another price.
+   * Nothing was counted.
    * @throws {StoreError} and then it may have been; the sweep finds out.
    */
   async take(advance: Advance): Promise<void> {
-    const { payer, seller, lamports, frontedAt } = advance;
-    // Before the session: what has a row was paid for from the budgets, once.
-    await this.spend({ payer, seller }, lamports, frontedAt);
-    const taken = await this.#tables.database.transaction((session) => this.#take(session, advance));
-    if (taken !== "new") await this.unspend({ payer, seller }, lamports, frontedAt);
-    if (taken === "capped") {
-      const most = this.#caps.maxOpenSessionsPerBuyer;
-      throw new FacilitatorError("buyer_session_cap_exceeded", `At most ${most} sessions of one buyer at a time.`);
-    }
+    await this.#tables.database.transaction((session) => this.#take(session, advance));
   }
 
   /** A request that has counted it was refused before anything was signed. */
   async refused(channelId: string): Promise<void> {
-    await this.#leave(channelId, (out) => ({ attempts: out.attempts - 1n, returned: out.lamports }));
+    const left = await this.#leave(channelId, (attempts) => attempts - 1n);
+    if (left !== undefined) await this.#budgets.unspend(costOf(left), left.frontedAt);
   }
 
   /** The channel is gone, and its rent is back; or it never was. */
   async over(channelId: string): Promise<void> {
-    await this.#leave(channelId, (out) => ({ attempts: 0n, returned: out.rent }));
-  }
-
-  /** Takes lamports from the budgets of the day. @throws {FacilitatorError} `sponsor_budget_exceeded`: none was taken. */
-  async spend(of: { readonly payer: string; readonly seller: string }, lamports: bigint, now: number): Promise<void> {
-    const spent: string[] = [];
-    for (const [bucket, cap] of this.#buckets(of)) {
-      if (await this.#tables.spend(bucket, lamports, cap, DAY_MS, now)) {
-        spent.push(bucket);
-        continue;
-      }
-      for (const other of spent) await this.#tables.unspend(other, lamports, DAY_MS, now);
-      throw new FacilitatorError("sponsor_budget_exceeded", undefined, {
-        retryAfterSeconds: Math.ceil((DAY_MS - (now % DAY_MS)) / 1000),
-      });
-    }
-  }
-
-  /** @param spentAt unix milliseconds: names the day. */
-  async unspend(
-    of: { readonly payer: string; readonly seller: string },
-    lamports: bigint,
-    spentAt: number,
-  ): Promise<void> {
-    for (const [bucket] of this.#buckets(of)) await this.#tables.unspend(bucket, lamports, DAY_MS, spentAt);
+    await this.#leave(channelId, () => 0n);
   }
 
   /** What is known of these sessions, by channel. */
@@ -166,64 +138,70 @@ export class Fronting {
     return (await this.#tables.database.query(OUT, [after, String(before), String(limit)])).map(frontedOf);
   }
 
-  #buckets({ payer, seller }: { readonly payer: string; readonly seller: string }): (readonly [string, bigint])[] {
-    const { sponsorLamportsPerDay, sponsorLamportsPerDayPerPayer, sponsorLamportsPerDayPerSeller } = this.#caps;
-    return [
-      [`lamports:payer:${payer}`, sponsorLamportsPerDayPerPayer],
-      [`lamports:seller:${seller}`, sponsorLamportsPerDayPerSeller],
-      ["lamports:global", sponsorLamportsPerDay],
-    ];
-  }
-
-  async #take(session: Session, advance: Advance): Promise<"new" | "joined" | "capped"> {
-    const { channelId, payer, seller, unitAmount, frontedAt, closesAt, lamports, rent } = advance;
+  async #take(session: Session, advance: Advance): Promise<void> {
+    const { channelId, payer, seller, unitAmount, frontedAt, closesAt, fees, rent } = advance;
     const [buyer] = await session.query(LOCK_BUYER, [payer]);
     const out = await outOf(session, channelId);
     if (out !== undefined && out.attempts > 0n) {
+      // Its address says neither: what is counted for one must not be spent for another.
+      if (out.seller !== seller || out.unitAmount !== unitAmount) {
+        throw new FacilitatorError("channel_busy", "This channel is being opened on other terms.");
+      }
       await session.query(SET_ATTEMPTS, [channelId, String(out.attempts + 1n)]);
-      return "joined";
+      return;
     }
-    if (BigInt(buyer?.[0] ?? "0") >= BigInt(this.#caps.maxOpenSessionsPerBuyer)) return "capped";
+    const most = this.#caps.maxOpenSessionsPerBuyer;
+    if (BigInt(buyer?.[0] ?? "0") >= BigInt(most)) {
+      throw new FacilitatorError("buyer_session_cap_exceeded", `At most ${most} sessions of one buyer at a time.`, {
+        retryAfterSeconds: RETRY_SECONDS,
+      });
+    }
     await session.query(SET_HELD, [payer, "1"]);
-    const numbers = [unitAmount, frontedAt, closesAt, lamports, rent].map(String);
+    const numbers = [unitAmount, frontedAt, closesAt, fees + rent, rent].map(String);
     await session.query(FRONT, [channelId, payer, seller, ...numbers]);
-    return "new";
+    const { sponsorRentLamports, sponsorRentLamportsPerSeller } = this.#caps;
+    await requireRent(session, rent, [
+      { bucket: `seller:${seller}`, cap: sponsorRentLamportsPerSeller, whose: "for sessions with this seller" },
+      { bucket: "sessions", cap: sponsorRentLamports, whose: "for sessions in all" },
+    ]);
+    await this.#budgets.spendIn(session, costOf(advance), frontedAt);
   }
 
-  /** Ends one or all attempts; after the last of them it counts no more. */
-  async #leave(
-    channelId: string,
-    end: (out: Out) => { readonly attempts: bigint; readonly returned: bigint },
-  ): Promise<void> {
+  /** Ends one or all attempts. What was out for it, when it was the last of them: from now on it counts no more. */
+  async #leave(channelId: string, left: (attempts: bigint) => bigint): Promise<Out | undefined> {
     const { database } = this.#tables;
     const [known] = await database.query(PAYER, [channelId]);
     const payer = known?.[0];
-    if (payer == null) return;
-    const left = await database.transaction(async (session) => {
+    if (payer == null) return undefined;
+    return database.transaction(async (session) => {
       // The buyer first, as `take` does: they never wait for each other.
       await session.query(LOCK_BUYER, [payer]);
       const out = await outOf(session, channelId);
       if (out === undefined || out.attempts === 0n) return undefined;
-      const { attempts, returned } = end(out);
+      const attempts = left(out.attempts);
       await session.query(SET_ATTEMPTS, [channelId, String(attempts)]);
       if (attempts > 0n) return undefined;
       await session.query(SET_HELD, [payer, "-1"]);
-      return { ...out, returned };
+      return out;
     });
-    if (left !== undefined) await this.unspend(left, left.returned, left.frontedAt);
   }
+}
+
+/** What the budgets of the day are spent on. */
+function costOf({ payer, seller, fees }: Pick<Out, "payer" | "seller" | "fees">): Cost {
+  return { payer, recipient: seller, lamports: fees, creations: [] };
 }
 
 async function outOf(session: Session, channelId: string): Promise<Out | undefined> {
   const [row] = await session.query(ATTEMPTS, [channelId]);
   if (row === undefined) return undefined;
-  const [attempts, payer, seller, lamports, rent, frontedAt] = row as string[];
+  const [attempts, payer, seller, unitAmount, lamports, rent, frontedAt] = row as string[];
   return {
     attempts: BigInt(attempts!),
     payer: payer!,
     seller: seller!,
-    lamports: BigInt(lamports!),
-    rent: BigInt(rent!),
+    unitAmount: BigInt(unitAmount!),
+    fees: BigInt(lamports!) - BigInt(rent!),
     frontedAt: Number(frontedAt),
   };
 }

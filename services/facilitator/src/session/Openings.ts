@@ -5,6 +5,7 @@ import { RefusedError, type SessionAction } from "@mppsol/core";
 import { type Challenged, Opener, type SessionServerSettings, type Sponsoring, TopUps } from "@mppsol/server/parts";
 import { type ChannelState, StoreError } from "@mppsol/server/stores";
 import { VersionedTransaction } from "@solana/web3.js";
+import type { Budgets } from "../charge/Budgets.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import type { Desks, Parts } from "./Desks.js";
 import type { Fronting } from "./Fronting.js";
@@ -23,12 +24,14 @@ export class Openings {
   readonly #desks: Desks;
   readonly #terms: Terms;
   readonly #fronting: Fronting;
+  readonly #budgets: Budgets;
 
-  constructor(parts: Parts, desks: Desks, terms: Terms, fronting: Fronting) {
+  constructor(parts: Parts, desks: Desks, terms: Terms, fronting: Fronting, budgets: Budgets) {
     this.#parts = parts;
     this.#desks = desks;
     this.#terms = terms;
     this.#fronting = fronting;
+    this.#budgets = budgets;
   }
 
   /**
@@ -56,8 +59,8 @@ export class Openings {
       const frontedAt = now();
       const closesAt = frontedAt + config.maxSessionSeconds * 1000;
       const rent = opening - feesOf(settings);
-      const lamports = opening + CLOSE_LAMPORTS;
-      await this.#fronting.take({ channelId, payer, seller, unitAmount: amount, frontedAt, closesAt, lamports, rent });
+      const fees = feesOf(settings) + CLOSE_LAMPORTS;
+      await this.#fronting.take({ channelId, payer, seller, unitAmount: amount, frontedAt, closesAt, rent, fees });
       try {
         const kept = await signing(work, attempt);
         this.#parts.metrics.sponsored("fee", SIGNATURES_LAMPORTS);
@@ -98,7 +101,7 @@ export class Openings {
 
   /**
    * @param unitAmount base units of one unit: what a top-up must add at least, unless the least deposit is more.
-   * @throws {RefusedError} {FacilitatorError} as `open`
+   * @throws {RefusedError} {FacilitatorError} as `open`; `seller_not_allowed` when nothing is sold for its seller any more
    */
   async topUp(action: SessionAction.TopUp, channel: ChannelState, unitAmount: bigint): Promise<Done | StillPending> {
     const { channels } = this.#desks.desk(channel);
@@ -107,17 +110,18 @@ export class Openings {
     const feePayer = this.#desks.feePayers.signer(feePayerOf(action.transaction) ?? "");
     if (feePayer === undefined) throw new RefusedError("topup-fee-payer");
     const settings = this.#desks.of({ mint, mode, feePayer });
-    const of = { payer, seller: channel.distributionSplits[0]?.recipient ?? channel.payee };
+    const recipient = channel.distributionSplits[0]?.recipient ?? channel.payee;
     const attempt: Attempt = {};
     const counted: Counted = async (lamports, work) => {
-      const spentAt = this.#parts.now();
-      await this.#fronting.spend(of, lamports, spentAt);
+      // Here, where nothing is signed yet: what was signed before goes on, whoever may be sold for now.
+      this.#terms.requireSeller(recipient);
+      const giveBack = await this.#budgets.spend({ payer, recipient, lamports, creations: [] });
       try {
         const kept = await signing(work, attempt);
         this.#parts.metrics.sponsored("fee", SIGNATURES_LAMPORTS);
         return kept;
       } catch (error) {
-        if (!(error instanceof StoreError)) await this.#fronting.unspend(of, lamports, spentAt);
+        if (!(error instanceof StoreError)) await giveBack();
         throw error;
       }
     };

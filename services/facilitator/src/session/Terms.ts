@@ -70,7 +70,7 @@ export class Terms {
    */
   async offer(asked: Asked): Promise<Request> {
     const { seller, currency, amount } = asked;
-    this.#checkSeller(seller);
+    this.requireSeller(seller);
     if (amount <= 0n || amount > MAX_U64) throw new InvalidFieldError("amount", "not a u64 above 0");
     this.#desks.desk({ mint: currency, voucherSigner: asked.voucherSigner });
     await this.requireAccounts(seller, currency);
@@ -93,13 +93,19 @@ export class Terms {
     if (seller === undefined) throw mismatch("methodDetails.distributionSplits");
     if (feePayer === undefined || feePayer === "") throw mismatch("methodDetails.feePayerKey");
     if (request.amount === 0n) throw mismatch("amount");
-    this.#checkSeller(seller);
+    this.requireSeller(seller);
     this.#desks.desk({ mint: request.currency, voucherSigner: request.voucherSigner });
     const { amount, currency, voucherSigner, unitType } = request;
     const asked = { seller, currency, amount, voucherSigner, ...(unitType === undefined ? {} : { unitType }) };
     const { settings, request: ours } = await this.#made(asked, this.#deal(asked, feePayer));
     const { description: _1, externalId: _2, ...theirs } = request;
     const field = SessionRequest.sameTerms(theirs, ours);
+    if (field === "minimumDeposit") {
+      throw mismatch(
+        field,
+        ` It says ${theirs.minimumDeposit ?? 0n} base units; here it is ${ours.minimumDeposit ?? 0n}.`,
+      );
+    }
     if (field !== undefined) throw mismatch(field);
     return { seller, amount, settings };
   }
@@ -126,7 +132,8 @@ export class Terms {
     return payable(account, owner, mint, tokenProgram) === "yes";
   }
 
-  #checkSeller(seller: string): void {
+  /** Throws {FacilitatorError} `seller_not_allowed`, {InvalidFieldError} */
+  requireSeller(seller: string): void {
     Base58.address(seller, "seller");
     const { sellers } = this.#parts.config;
     if (this.#ours.has(seller) || sellers?.includes(seller) === false) throw new FacilitatorError("seller_not_allowed");
@@ -155,6 +162,6 @@ function splitsOf(seller: string, feeBps: number): readonly Splits.Split[] {
   return [{ recipient: seller, shareBps: WHOLE_BPS - feeBps }];
 }
 
-function mismatch(field: string): RefusedError {
-  return new RefusedError("challenge-mismatch", `${field} is not what this facilitator offers.`, { field });
+function mismatch(field: string, more = ""): RefusedError {
+  return new RefusedError("challenge-mismatch", `${field} is not what this facilitator offers.${more}`, { field });
 }

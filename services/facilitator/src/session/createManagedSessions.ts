@@ -3,6 +3,7 @@
 import { RefusedError, type SessionAction, type SignedVoucher } from "@mppsol/core";
 import { createWatchtower, type LandOptions, type SessionEvent, type Watchtower } from "@mppsol/server/parts";
 import type { ChannelState } from "@mppsol/server/stores";
+import { Budgets } from "../charge/Budgets.js";
 import { Closings } from "./Closings.js";
 import { Curfew, type CurfewOptions } from "./Curfew.js";
 import { CloseTokens } from "./closeToken.js";
@@ -68,12 +69,13 @@ class Managed implements RunningSessions {
     const onEvent = (event: SessionEvent) => this.#heard(event);
     this.#parts = parts;
     this.#tokens = new CloseTokens(parts.config.secret);
-    this.#fronting = new Fronting(parts.tables, parts.config);
+    const budgets = new Budgets(parts.config, parts.tables, parts.now);
+    this.#fronting = new Fronting(parts.tables, parts.config, budgets);
     this.#notices = new Notices(parts);
     this.#directory = new Directory(parts.store, this.#fronting);
     this.#desks = new Desks(parts, { budgetMs: DEFAULT_LANDING_MS, ...landing }, onEvent);
     this.#terms = new Terms(parts, this.#desks);
-    this.#openings = new Openings(parts, this.#desks, this.#terms, this.#fronting);
+    this.#openings = new Openings(parts, this.#desks, this.#terms, this.#fronting, budgets);
     this.#vouchers = new Vouchers(parts, this.#desks);
     this.#closings = new Closings(parts, this.#desks, this.#tokens, this.#notices);
     this.#curfew = new Curfew(parts, this.#closings, this.#fronting, this.#notices, curfew);

@@ -40,4 +40,32 @@ CREATE TABLE facilitator_strikes (
 );
 `,
   },
+  {
+    version: 3,
+    name: "what is set aside of a key's lamports, each for its own time",
+    sql: `
+CREATE TABLE facilitator_holds (
+  id        text COLLATE "C" PRIMARY KEY,
+  -- Base58 of the key.
+  key       text COLLATE "C" NOT NULL,
+  lamports  numeric(39, 0) NOT NULL CHECK (lamports >= 0),
+  -- Unix milliseconds: then it counts no more.
+  until     bigint NOT NULL
+);
+CREATE INDEX facilitator_holds_key ON facilitator_holds (key, until);
+
+-- Sets aside if all that is set aside stays within what is available; one of a key at a time, in any number of processes. In
+-- one round trip: each statement of a function sees what was committed before it.
+CREATE FUNCTION facilitator_hold(named text, of_key text, amount numeric, available numeric, at bigint, ends bigint)
+RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM pg_advisory_xact_lock(hashtextextended('facilitator_hold ' || of_key, 0));
+  INSERT INTO facilitator_holds (id, key, lamports, until)
+  SELECT named, of_key, amount, ends
+  WHERE amount + (SELECT coalesce(sum(h.lamports), 0) FROM facilitator_holds h WHERE h.key = of_key AND h.until > at)
+    <= available;
+  RETURN FOUND;
+END $$;
+`,
+  },
 ];

@@ -43,4 +43,21 @@ CREATE TABLE facilitator_used (
 CREATE INDEX facilitator_used_expiry ON facilitator_used (expires_at);
 `,
   },
+  {
+    version: 2,
+    name: "rent that is out",
+    sql: `
+-- Lamports of rent that are fronted and not back, by what they are for: \`sessions\`, \`seller:<base58>\`, \`onboarding\`. Triggers on
+-- the rows that each of them is fronted by keep it, so that it is their sum whoever writes them and whatever crashes.
+CREATE TABLE facilitator_rent_out (
+  bucket    text COLLATE "C" PRIMARY KEY,
+  lamports  numeric(39, 0) NOT NULL
+);
+
+CREATE FUNCTION facilitator_rent_moves(named text, change numeric) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO facilitator_rent_out AS o VALUES ($1, $2)
+  ON CONFLICT (bucket) DO UPDATE SET lamports = o.lamports + excluded.lamports
+$$;
+`,
+  },
 ];

@@ -53,4 +53,38 @@ CREATE TABLE facilitator_made_accounts (
 );
 `,
   },
+  {
+    version: 2,
+    name: "rent of token accounts that is out, apart from what is spent in a day; who asked for them",
+    sql: `
+-- A row is there for as long as the account is, or may come to be; then its rent is back, and the wallet may have another one.
+-- seller, client: whose budgets it was taken from. client is a keyed hash of an address, and gone once the account is there.
+ALTER TABLE facilitator_made_accounts ADD COLUMN seller text, ADD COLUMN client text;
+
+-- All but two signatures is rent.
+CREATE FUNCTION facilitator_made_account_rent() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP = 'DELETE' THEN
+    PERFORM facilitator_rent_moves('onboarding', 10000 - OLD.lamports);
+  ELSE
+    PERFORM facilitator_rent_moves('onboarding', NEW.lamports - 10000);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER facilitator_made_account_rent_moves AFTER INSERT OR DELETE ON facilitator_made_accounts
+  FOR EACH ROW EXECUTE FUNCTION facilitator_made_account_rent();
+
+INSERT INTO facilitator_rent_out
+  SELECT 'onboarding', sum(lamports - 10000) FROM facilitator_made_accounts HAVING count(*) > 0;
+
+-- It was taken from the day's budget, and will not be given back to that any more.
+UPDATE facilitator_budgets b SET spent = greatest(b.spent - o.rent, 0)
+FROM (
+  SELECT spent_at / 86400000 * 86400000 AS day, sum(lamports - 10000) AS rent FROM facilitator_made_accounts GROUP BY 1
+) o
+WHERE b.bucket = 'lamports:global' AND b.window_ms = 86400000 AND b.window_start = o.day;
+
+CREATE INDEX facilitator_made_accounts_under_way ON facilitator_made_accounts (wallet) WHERE slot IS NULL;
+`,
+  },
 ];

@@ -42,4 +42,43 @@ CREATE TABLE facilitator_session_notices (
 );
 `,
   },
+  {
+    version: 3,
+    name: "rent of sessions that is out, apart from what is spent in a day",
+    sql: `
+CREATE FUNCTION facilitator_session_rent() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF TG_OP <> 'INSERT' AND OLD.attempts > 0 THEN
+    PERFORM facilitator_rent_moves('seller:' || OLD.seller, -OLD.rent);
+    PERFORM facilitator_rent_moves('sessions', -OLD.rent);
+  END IF;
+  IF TG_OP <> 'DELETE' AND NEW.attempts > 0 THEN
+    PERFORM facilitator_rent_moves('seller:' || NEW.seller, NEW.rent);
+    PERFORM facilitator_rent_moves('sessions', NEW.rent);
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER facilitator_session_rent_made AFTER INSERT OR DELETE ON facilitator_sessions
+  FOR EACH ROW EXECUTE FUNCTION facilitator_session_rent();
+-- Not for another request that joins.
+CREATE TRIGGER facilitator_session_rent_changed AFTER UPDATE ON facilitator_sessions FOR EACH ROW
+  WHEN ((OLD.attempts > 0, OLD.seller, OLD.rent) IS DISTINCT FROM (NEW.attempts > 0, NEW.seller, NEW.rent))
+  EXECUTE FUNCTION facilitator_session_rent();
+
+INSERT INTO facilitator_rent_out
+  SELECT 'seller:' || seller, sum(rent) FROM facilitator_sessions WHERE attempts > 0 GROUP BY seller
+  UNION ALL
+  SELECT 'sessions', sum(rent) FROM facilitator_sessions WHERE attempts > 0 HAVING count(*) > 0;
+
+-- It was taken from the day's budgets, and will not be given back to them any more.
+UPDATE facilitator_budgets b SET spent = greatest(b.spent - o.rent, 0)
+FROM (
+  SELECT bucket, fronted_at / 86400000 * 86400000 AS day, sum(rent) AS rent
+  FROM facilitator_sessions,
+    LATERAL (VALUES ('lamports:payer:' || payer), ('lamports:seller:' || seller), ('lamports:global')) AS budget (bucket)
+  WHERE attempts > 0 GROUP BY 1, 2
+) o
+WHERE b.bucket = o.bucket AND b.window_ms = 86400000 AND b.window_start = o.day;
+`,
+  },
 ];
