@@ -20,7 +20,7 @@ demo: setup ## an agent pays 1,000 requests in two transactions; then a program 
 facilitator: setup ## the facilitator by itself, with a chain of its own; prints a curl that settles a real charge
 	@node services/facilitator/dist/main.js $(ARGS)
 
-test: setup ## all tests: TypeScript on the embedded chain, Rust where cargo is installed
+test: setup ## all tests: TypeScript on the embedded chain, Rust where cargo is installed; some of them: npm run test:sdk -- --help
 	node tools/artifacts/artifacts.mjs check
 	npm test
 	@if command -v cargo >/dev/null; then cargo test --workspace --locked --exclude test_proxy; \
