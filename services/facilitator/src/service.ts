@@ -14,6 +14,7 @@ import type { App } from "./http/App.js";
 import { FrontedAccounts } from "./onboard/FrontedAccounts.js";
 import { buildAdminApp } from "./ops/admin.js";
 import { every, type Task } from "./ops/Background.js";
+import { counted } from "./ops/countedStore.js";
 import { HealthChecks } from "./ops/health.js";
 import { describeError } from "./ops/logging.js";
 import { Nodes } from "./ops/Nodes.js";
@@ -94,12 +95,13 @@ async function compose(
   };
   const onError = overrides.onError ?? ((error: unknown, during: string) => report(error, during));
 
-  const { store, tables } = openDatabase(config);
-  closing.push(() => store.close());
-  await store.migrate();
+  const { store: kept, tables } = openDatabase(config);
+  closing.push(() => kept.close());
+  await kept.migrate();
   await tables.migrate();
 
   const metrics = createMetrics();
+  const store = counted(kept, metrics);
   const nodes = new Nodes(config);
   const rpc = timed(overrides.rpc ?? nodes.rpc, (...call) => metrics.asked(...call));
   await checkNodes(nodes, onError);

@@ -155,17 +155,11 @@ class Engine implements RunningChargeEngine {
   }
 
   async settle(order: SettleOrder): Promise<PaymentView> {
-    const started = performance.now();
-    const { protocol } = order;
     try {
-      const view = await this.#settle(order);
-      this.#context.metrics.settled(protocol, view.state, (performance.now() - started) / 1000);
-      return view;
+      return await this.#settle(order);
     } catch (error) {
       if (isRefusal(error)) {
-        const code = error instanceof RefusedError ? codeOf(error.code) : error.code;
-        this.#context.metrics.settled(protocol, "refused", (performance.now() - started) / 1000);
-        this.#context.metrics.rejected(code);
+        this.#context.metrics.rejected(error instanceof RefusedError ? codeOf(error.code) : error.code);
       }
       throw error;
     }
@@ -299,7 +293,10 @@ class Engine implements RunningChargeEngine {
     const { mints, minCharge = 0n, sellers, sponsorAccountsPerDay = 0 } = this.#context.config;
     if (!mints.includes(currency)) throw new FacilitatorError("asset_unsupported");
     if (amount < minCharge) {
-      throw new FacilitatorError("amount_too_small", `A charge is settled from ${minCharge} base units.`);
+      throw new FacilitatorError(
+        "amount_too_small",
+        `The charge is of ${amount} base units; charges are settled from ${minCharge}. Ask for that, or more, or sell by sessions.`,
+      );
     }
     // Whoever asks for a payment names who gets shares: with the least amount to a seller, all else would be free.
     const paid = [recipient, ...splits.map((split) => split.recipient)];

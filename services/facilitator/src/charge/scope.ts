@@ -3,6 +3,8 @@ import { createHash } from "node:crypto";
 import { ChargeRequest, Jcs } from "@mppsol/core";
 import type { SettleOrder } from "./ChargeEngine.js";
 
+const SCOPE = /^(mpp|x402):([1-9A-HJ-NP-Za-km-z]{32,44}):[0-9a-f]{64}$/;
+
 const PAYMENT = /^pay_([0-9a-f]{64})$/;
 
 /** The charge's key of a payment's id; `undefined` for what is no id. */
@@ -27,5 +29,10 @@ export function scopeOf({ protocol, challengeId, request }: SettleOrder): string
 
 /** Base58, of a scope; `undefined` when it is none of ours. */
 export function feePayerOf(scope: string): string | undefined {
-  return /^(?:mpp|x402):([1-9A-HJ-NP-Za-km-z]{32,44}):[0-9a-f]{64}$/.exec(scope)?.[1];
+  return SCOPE.exec(scope)?.[2];
+}
+
+/** Of a scope; `undefined` when it is none of ours. */
+export function protocolOf(scope: string): SettleOrder["protocol"] | undefined {
+  return SCOPE.exec(scope)?.[1] as SettleOrder["protocol"] | undefined;
 }

@@ -49,13 +49,13 @@ export function createMetrics(): ServiceMetrics {
   });
   const settlements = new Counter({
     name: "mpp_settlements_total",
-    help: "Settlements by what became of them.",
+    help: "Payments, and transactions of sessions, by what became of them: each once.",
     labelNames: ["protocol", "state"],
     registers,
   });
   const durations = new Histogram({
     name: "mpp_settlement_duration_seconds",
-    help: "Time that a settlement took until its answer.",
+    help: "Time from when a payment was taken until it was known what became of it.",
     labelNames: ["protocol", "state"],
     buckets: BUCKETS,
     registers,

@@ -27,15 +27,8 @@ const RETRY_AFTER_SECONDS = 2;
 
 const TAGS = ["sessions"];
 
-export async function sessionRoutes(app: App, { config, sessions, now, metrics }: Context): Promise<void> {
+export async function sessionRoutes(app: App, { config, sessions, now }: Context): Promise<void> {
   const once = { idempotent: true };
-  /** How long a transaction took, by what became of it. */
-  const timed = async <T>(work: () => Promise<T>, stateOf: (done: T) => string): Promise<T> => {
-    const began = now();
-    const done = await work();
-    metrics.settled("session", stateOf(done), (now() - began) / 1000);
-    return done;
-  };
 
   app.post(
     "/mpp/session/prepare",
@@ -79,7 +72,7 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
       const { id, request } = body.challenge;
       const action = SessionAction.fromJson(body.payload) as SessionAction.Open;
       const challenge = { id, request: SessionRequest.fromJson(request) };
-      const opened = await timed(() => sessions.open(challenge, action), stateOf);
+      const opened = await sessions.open(challenge, action);
       if ("pending" in opened) return pending(reply, opened.signature);
       const { signature, closeToken, ...view } = opened;
       return { success: true as const, signature, closeToken, ...json(view) };
@@ -128,7 +121,7 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
     },
     async ({ body }, reply) => {
       const action = SessionAction.fromJson(body.payload) as SessionAction.TopUp;
-      const done = await timed(() => sessions.topUp(action), stateOf);
+      const done = await sessions.topUp(action);
       return "pending" in done ? pending(reply, done.signature) : { success: true as const, ...json(done) };
     },
   );
@@ -146,7 +139,7 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
     },
     async ({ body }, reply) => {
       const action = "payload" in body ? (SessionAction.fromJson(body.payload) as SessionAction.Close) : body;
-      const view = await timed(() => sessions.close(action), stateOf);
+      const view = await sessions.close(action);
       // It takes no payments any more, and goes on whether or not anybody asks again.
       if (view.status !== "closed") return closing(reply, view, now());
       const { closeSignature: signature, settledOnChain } = view;
@@ -168,10 +161,6 @@ export async function sessionRoutes(app: App, { config, sessions, now, metrics }
       return json(view);
     },
   );
-}
-
-function stateOf(done: { readonly pending: true } | SessionView): string {
-  return "pending" in done ? "pending" : done.status;
 }
 
 /** Its end has notice, or is on its way. */
