@@ -169,6 +169,7 @@ describe("the configuration of the facilitator", () => {
     ["a mint that is no address", { MINTS: "usdc" }, "MINTS"],
     ["a mint twice", { MINTS: `${USDC_MINT},${USDC_MINT}` }, "MINTS"],
     ["a grace period in which nobody can cash a voucher", { GRACE_PERIOD_SECONDS: "60" }, "GRACE_PERIOD_SECONDS"],
+    ["a grace period that leaves no time for the notice", { GRACE_PERIOD_SECONDS: "199" }, "GRACE_PERIOD_SECONDS"],
     ["a database that is no Postgres", { DATABASE_URL: "mysql://host/db" }, "DATABASE_URL"],
     ["a node that is no URL", { RPC_URLS: "one.example" }, "RPC_URLS"],
     ["a negative amount", { MIN_DEPOSIT: "-1" }, "MIN_DEPOSIT"],

@@ -41,6 +41,8 @@ describe("the end of a session whose buyer signs", () => {
     await expectPaid(wallet, last);
   }
 
+  const inSeconds = (seconds: number) => BigInt(Math.ceil(plaza.market.now() / 1000) + seconds);
+
   async function expectPaid(wallet: Wallet, settled: bigint): Promise<void> {
     const view = await office.view(wallet);
     expect(view).include({ status: "closed", settledOnChain: settled, refunded: DEPOSIT - settled });
@@ -145,12 +147,46 @@ describe("the end of a session whose buyer signs", () => {
     await expectNotice(wallet, 9n * UNIT);
   });
 
-  it("is not announced for longer than a voucher lasts, which is kept though it does not last the grace period", async () => {
+  it("is announced for as long as ever by a voucher that soon expires, which is kept though it does not last the grace period", async () => {
     const wallet = await opened();
-    const until = BigInt(Math.floor(plaza.market.now() / 1000) + 119);
-    await office.sessions.keep(wallet.channelId, await wallet.voucher(3n * UNIT, until));
+    await office.sessions.keep(wallet.channelId, await wallet.voucher(3n * UNIT, inSeconds(NOTICE + 150)));
+    await tick();
+    await expectNotice(wallet, 9n * UNIT);
+  });
+
+  it("is not hastened by vouchers that would expire before, however they come", async () => {
+    const wallet = await opened();
+    const short = await wallet.voucher(UNIT, inSeconds(NOTICE + 149));
+    expect(await refusal(office.sessions.keep(wallet.channelId, short))).equal("voucher-expires-too-soon");
+    const byShort = { action: "close", channelId: wallet.channelId, voucher: short } as const;
+    expect(await refusal(office.sessions.close(byShort))).equal("voucher-expires-too-soon");
+    await tick();
+    expect((await office.view(wallet)).status).equal("open");
+    await wallet.close(1n);
+    expect(await refusal(office.sessions.keep(wallet.channelId, short))).equal("voucher-expires-too-soon");
+    await tick();
+    await expectNotice(wallet, 9n * UNIT);
+  });
+
+  it("is not announced for longer than a voucher lasts when nobody has looked for a long time", async () => {
+    const wallet = await opened();
+    await office.sessions.keep(wallet.channelId, await wallet.voucher(3n * UNIT, inSeconds(400)));
+    plaza.pass(281);
     await tick();
     await expectPaid(wallet, 3n * UNIT);
+  });
+
+  it("takes vouchers up to a deposit that the buyer raised just before it revoked", async () => {
+    const wallet = await opened();
+    await wallet.topUpAlone(1_000n);
+    await wallet.revoke();
+    await tick();
+    const last = DEPOSIT + 900n;
+    await office.sessions.keep(wallet.channelId, await wallet.voucher(last));
+    plaza.pass(NOTICE);
+    await tick();
+    expect(await office.view(wallet)).include({ status: "closed", settledOnChain: last });
+    expect(await plaza.tokens(wallet.seller)).equal(last);
   });
 
   it("comes at once where the operator signs", async () => {

@@ -399,6 +399,13 @@ export class Wallet {
     await this.office.plaza.market.run(await session.revoke({ channel, payer: this.buyer.publicKey }), [this.buyer]);
   }
 
+  /** The buyer raises the deposit on chain, and asks nobody. */
+  async topUpAlone(amount: bigint): Promise<void> {
+    const channel = new PublicKey(this.channelId);
+    const instructions = await session.topup({ ...USDC, channel, payer: this.buyer.publicKey, amount });
+    await this.office.plaza.market.run(instructions, [this.buyer]);
+  }
+
   /** Somebody brings a voucher to the chain. */
   async debit(voucher: SignedVoucher.SignedVoucher): Promise<void> {
     await this.office.plaza.market.run(await session.debit({ voucher }));

@@ -97,6 +97,31 @@ describe("vouchers of managed sessions", () => {
       expect(await accepted(wallet)).equal(UNIT);
     });
 
+    it("are kept in the place of one that lasts longer, if they last half of the grace period", async () => {
+      const wallet = await office.open({ seller: plaza.seller() });
+      // The buyer has handed it in itself: all that it signs for the seller expires.
+      await wallet.pay(1n);
+      const seconds = BigInt(Math.ceil(plaza.market.now() / 1000));
+      const last = await wallet.voucher(9n * UNIT, seconds + BigInt(GRACE / 2));
+      await office.sessions.keep(wallet.channelId, last);
+      expect(await accepted(wallet)).equal(9n * UNIT);
+      const shorter = await wallet.voucher(10n * UNIT, seconds + BigInt(GRACE / 2) - 1n);
+      expect(await refusal(office.sessions.keep(wallet.channelId, shorter))).equal("voucher-expires-too-soon");
+      await wallet.close();
+      expect(await plaza.tokens(wallet.seller)).equal(9n * UNIT);
+    });
+
+    it("cost the sponsor the fee of one debit, however many are made to expire", async () => {
+      const wallet = await office.open({ seller: plaza.seller() });
+      const seconds = BigInt(Math.ceil(plaza.market.now() / 1000));
+      await office.sessions.keep(wallet.channelId, await wallet.voucher(UNIT, seconds + 61n));
+      // The watchtower comes first, and cashes it.
+      await office.sessions.tick();
+      expect(await office.view(wallet)).include({ status: "closed", settledOnChain: UNIT });
+      expect(await refusal(wallet.pay(2n * UNIT))).equal("channel-closed");
+      expect(await plaza.tokens(wallet.seller)).equal(UNIT);
+    });
+
     it("are not signed here, whoever shows what proof", async () => {
       const wallet = await office.open({ seller });
       expect(await refusal(office.sessions.sign(wallet.channelId, UNIT, wallet.proof))).equal("use-not-taken");

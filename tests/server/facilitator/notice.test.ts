@@ -28,11 +28,14 @@ describe("a seller whose session a facilitator is about to end", () => {
     const buyer = running.person();
     const store = memoryStore();
     const errors: unknown[] = [];
+    const events: string[] = [];
     const sessions = facilitator({ url, fetch: through, onError: (error) => errors.push(error) }).sessions({
       store,
       network: "localnet",
       seller: seller.publicKey.toBase58(),
       mint: USDC_MINT,
+      forwardMs: 100,
+      onEvent: ({ type }) => events.push(type),
     });
     const client = createSessionClient({
       buyerWallet: buyer.publicKey.toBase58(),
@@ -56,7 +59,7 @@ describe("a seller whose session a facilitator is about to end", () => {
       const body = (await response.json()) as { readonly status: string; readonly closingAt: number };
       return { status: response.status, retryAfter: response.headers.get("retry-after"), body };
     };
-    return { seller, store, sessions, channelId, errors, pay, close };
+    return { seller, store, sessions, channelId, errors, events, pay, close };
   }
 
   async function usdc({ publicKey }: Keypair): Promise<bigint> {
@@ -120,6 +123,76 @@ describe("a seller whose session a facilitator is about to end", () => {
     refuses = false;
     await sessions.forwarder.tick();
     expect(await accepted(channelId)).to.equal(PRICE);
+  });
+
+  it("serves nothing once the session has ended, though nothing was wrong with it a moment ago", async () => {
+    const { seller, sessions, channelId, events, pay, close } = await selling();
+    expect((await pay(PRICE)).result.ok).to.equal(true);
+    await sessions.forwarder.tick();
+    const asked = await close(PRICE + 1n);
+    expect(asked.body.status).to.equal("closing");
+    await wait(asked.body.closingAt - Date.now() + 50);
+    expect((await close(PRICE + 1n)).body).to.include({ status: "closed" });
+    // The buyer has its money back: what it signs now is worth nothing.
+    const refused = await pay(2_000_000n).catch((error: unknown) => error);
+    expect(refused).to.be.instanceOf(RefusedError);
+    expect((refused as RefusedError).code).to.equal("channel-closed");
+    expect(await usdc(seller)).to.equal(1n + PRICE + 1n);
+    expect((await running.context.sessions.get(channelId))?.noticeSeconds).to.equal(NOTICE_SECONDS);
+    expect(events.filter((type) => type === "lost")).to.deep.equal([]);
+  });
+
+  it("is not looked at for every payment while its vouchers are handed in", async () => {
+    const paths: string[] = [];
+    const { channelId, sessions, pay } = await selling((input, init) => {
+      paths.push(new URL(input).pathname);
+      return fetch(input, init);
+    });
+    for (let i = 1n; i <= 4n; i++) {
+      await pay(i * PRICE);
+      await sessions.forwarder.tick();
+      await wait((NOTICE_SECONDS * 1000) / 4);
+    }
+    expect(paths.filter((path) => path.endsWith(channelId))).to.have.length(1);
+  });
+
+  it("serves nothing more when the facilitator refuses a voucher for good", async () => {
+    const problem = { retryable: false, status: 422, title: "x", detail: "x" };
+    for (const [code, status] of [
+      ["voucher_expires_too_soon", "closing"],
+      ["mint_not_allowed", "closing"],
+      // It may not have seen a top-up yet.
+      ["voucher_over_deposit", "open"],
+    ]) {
+      const { store, sessions, channelId, errors, pay } = await selling(async (input, init) => {
+        if (!String(input).endsWith("/mpp/session/voucher")) return fetch(input, init);
+        return Response.json(
+          { ...problem, code },
+          { status: 422, headers: { "content-type": "application/problem+json" } },
+        );
+      });
+      await pay(PRICE);
+      await sessions.forwarder.tick();
+      expect(errors).to.have.length(1);
+      expect((await store.channels.get(channelId))?.status).to.equal(status);
+    }
+  });
+
+  it("serves nothing more on an old look when the facilitator says that it was asked too often", async () => {
+    let limited = false;
+    const { pay } = await selling(async (input, init) => {
+      if (!limited) return fetch(input, init);
+      return Response.json(
+        { code: "rate_limited", retryable: true, status: 429, title: "x", detail: "x" },
+        { status: 429 },
+      );
+    });
+    await pay(PRICE);
+    limited = true;
+    expect((await pay(2n * PRICE)).result.ok).to.equal(true);
+    await wait(NOTICE_SECONDS * 500);
+    const refused = await pay(3n * PRICE).catch((error: unknown) => error);
+    expect((refused as RefusedError).code).to.equal("unavailable");
   });
 
   it("does not wait for a round with vouchers of a million base units, unless it is told to", async () => {

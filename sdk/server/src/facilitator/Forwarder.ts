@@ -15,6 +15,8 @@ const SWEEP_MS = 60_000;
 /** Refusals after which there is nothing more to hand in. */
 const SETTLED = /^(voucher_not_monotonic|voucher_mode_mismatch)$/;
 const OVER = /^channel_(closed|unknown)$/;
+/** The deposit may be on chain already, and not be seen by the facilitator yet. */
+const LATER = "voucher_over_deposit";
 /** A refusal that is looked at again: it is being settled, or may be for a moment only. */
 const CLOSING = /^(channel|session)_closing$/;
 
@@ -153,6 +155,7 @@ export class Forwarder {
     try {
       const view = await client.keep(channelId, voucher);
       isEnding = view.state === "closing";
+      this.#channels.told(channel, view);
     } catch (error) {
       if (error instanceof SettlementError && !error.uncertain && OVER.test(error.code)) {
         // The next payment finds out what has become of it, before anything is served.
@@ -161,7 +164,7 @@ export class Forwarder {
       }
       if (!(error instanceof SettlementError) || error.uncertain || !SETTLED.test(error.code)) {
         this.#waiting.add(channelId);
-        if (error instanceof SettlementError && CLOSING.test(error.code)) await this.#shut(channelId);
+        if (isFinal(error)) await this.#shut(channelId);
         throw error;
       }
     }
@@ -180,4 +183,11 @@ export class Forwarder {
     await store.channels.beginClose(channelId, now());
     this.#channels.forget(channelId);
   }
+}
+
+/** Whether nothing more is to be served on the channel: it is being settled, or what comes next would be refused as well. */
+function isFinal(error: unknown): boolean {
+  if (!(error instanceof SettlementError)) return false;
+  if (CLOSING.test(error.code)) return true;
+  return !error.uncertain && !error.retryable && error.code !== LATER;
 }

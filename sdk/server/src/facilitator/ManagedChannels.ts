@@ -80,8 +80,22 @@ export class ManagedChannels extends ChannelBook {
         ...(signature === undefined ? {} : { signature }),
       });
     }
-    this.remember(counted);
+    this.seen(counted, view);
     return counted;
+  }
+
+  /**
+   * The channel is open, by the facilitator's answer just now. That counts for half of the notice that it gives before it ends
+   * a channel: what is accepted until then is handed in in the other half.
+   */
+  seen(channel: ChannelState, view: SessionView): void {
+    this.remember(channel, this.#goodMs(view));
+  }
+
+  /** The facilitator has kept a voucher, and said how the channel is doing. The chain is still to be asked, where it is. */
+  told(channel: ChannelState, view: SessionView): void {
+    const isOpen = view.state === "open" && channel.status === "open";
+    if (isOpen && this.#options.onChain === undefined) this.seen(channel, view);
   }
 
   /** What counts of the deposit, as of the facilitator's answer. Throws {RefusedError} as `live`. */
@@ -89,12 +103,23 @@ export class ManagedChannels extends ChannelBook {
     return (await this.#see(channel, view)).deposit;
   }
 
-  /** One that nobody uses may end at the facilitator between two looks. */
-  protected override maxAgeMs({ idleTimeoutSeconds }: ChannelState): number {
-    return Math.min(this.#options.recheckMs, (idleTimeoutSeconds * 1000) / 2);
+  #goodMs({ idleTimeoutSeconds, noticeSeconds = 0, voucherSigner }: SessionView): number {
+    const { recheckMs, forwardMs } = this.#options;
+    // One that nobody uses may end at the facilitator between two looks.
+    const goodMs = Math.min(recheckMs, idleTimeoutSeconds * 500);
+    // What the operator has signed it cashes, whenever it is shown here.
+    if (voucherSigner === "operator") return goodMs;
+    // Without notice it is lost what is not handed in; that is risked for as long anyway.
+    return Math.min(goodMs, Math.max(noticeSeconds * 500, forwardMs));
   }
 
-  protected override async look(channel: ChannelState): Promise<void> {
+  /** Whoever answers that it was asked too often is there, and may end the channel. */
+  protected override isAway(error: unknown): boolean {
+    const { cause } = (error ?? {}) as { readonly cause?: unknown };
+    return super.isAway(error) && !(cause instanceof SettlementError && cause.status === 429);
+  }
+
+  protected override async look(channel: ChannelState): Promise<number> {
     const view = await this.#view(channel.channelId);
     if (view === undefined) throw new RefusedError("channel-mismatch", "The facilitator does not know the channel.");
     if (!sameChannel(channelOf(view, channel.challengeId, this.#options), channel)) {
@@ -105,6 +130,7 @@ export class ManagedChannels extends ChannelBook {
     const margin = (settleMarginSeconds + clockSkewSeconds) * 1000;
     // Vouchers that come now are handed in before the facilitator ends it.
     if (view.closesAt !== undefined && view.closesAt - now() < margin) throw new RefusedError("channel-closing");
+    return this.#goodMs(view);
   }
 
   override async settledNow(channel: ChannelState): Promise<bigint | undefined> {

@@ -157,7 +157,7 @@ export class ManagedSessions implements Sessions {
     });
     const counted = await store.channels.topup(channelId, deposit, now());
     if (counted === undefined) throw new RefusedError("channel-unknown");
-    this.channels.remember(counted);
+    this.channels.seen(counted, view);
     if (deposit > channel.escrowed) onEvent({ type: "topped-up", channelId, deposit });
     return this.#answer(counted, challenged);
   }

@@ -163,6 +163,8 @@ export interface SessionView {
   readonly settledOnChain: bigint;
   readonly gracePeriodSeconds: number;
   readonly idleTimeoutSeconds: number;
+  /** Between the announcement of its end and the end, at most; `undefined` where the facilitator gives no notice. */
+  readonly noticeSeconds: number | undefined;
   /** Unix milliseconds after which it is closed, whatever happens. */
   readonly closesAt: number | undefined;
   /** Unix seconds of a forced close seen on chain. */
@@ -481,6 +483,7 @@ function sessionOf(json: JsonObject): SessionView {
     settledOnChain: Integer.fromDecimal(member(json, "settledOnChain"), "settledOnChain"),
     gracePeriodSeconds: count(member(json, "gracePeriodSeconds"), "gracePeriodSeconds"),
     idleTimeoutSeconds: count(member(json, "idleTimeoutSeconds"), "idleTimeoutSeconds"),
+    noticeSeconds: optional(count, member(json, "noticeSeconds"), "noticeSeconds"),
     closesAt: optional(time, member(json, "closesAt"), "closesAt"),
     closureStartedAt: optional(count, member(json, "closureStartedAt"), "closureStartedAt"),
     closeSignature: optional(Base58.signature, member(json, "closeSignature"), "closeSignature"),

@@ -10,6 +10,8 @@ interface Entry {
   readonly channel: ChannelState;
   /** Unix milliseconds of the last look. */
   readonly checkedAt: number;
+  /** Milliseconds for which it counts. */
+  readonly goodMs: number;
 }
 
 const MAX_REMEMBERED = 50_000;
@@ -37,31 +39,32 @@ export abstract class ChannelBook {
 
   /**
    * Throws unless the channel can pay, as of now; lets the store know what has changed.
+   * @returns milliseconds for which that counts.
    * @throws {RefusedError} `channel-closed`, `channel-closing`, `channel-mismatch`; `unavailable` when that cannot be found
    * out.
    */
-  protected abstract look(channel: ChannelState): Promise<void>;
+  protected abstract look(channel: ChannelState): Promise<number>;
 
-  /** Milliseconds for which a look counts. */
-  protected maxAgeMs(_channel: ChannelState): number {
-    return this.#books.recheckMs;
+  /** Whether a look has failed because whoever is asked is not there: then nobody ends the channel there, either. */
+  protected isAway(error: unknown): boolean {
+    return error instanceof RefusedError && error.code === "unavailable";
   }
 
   /**
-   * A channel that can pay here, looked at not longer ago than `recheckMs`. Only what never changes of it is up to date.
+   * A channel that can pay here, looked at not longer ago than a look counts. Only what never changes of it is up to date.
    * @throws {RefusedError} `channel-unknown`, `channel-closed`, `channel-closing`, `channel-not-open-yet`,
    * `channel-mismatch`, `mint-not-allowed`; `unavailable` when that cannot be found out.
    */
   async live(channelId: string): Promise<ChannelState> {
     const { now } = this.#books;
     const entry = this.#checked.get(channelId);
-    if (entry !== undefined && now() - entry.checkedAt < this.maxAgeMs(entry.channel)) return entry.channel;
+    if (entry !== undefined && now() - entry.checkedAt < entry.goodMs) return entry.channel;
     const check = this.#checkOnce(channelId);
     if (entry === undefined || !this.#mayWait(entry)) return check;
     // A node that is slow or silent does not hold up who pays.
     const late = sleep(PATIENCE_MS).then(() => entry.channel);
     return Promise.race([check, late]).catch((error: unknown) => {
-      if (error instanceof RefusedError && error.code === "unavailable") return entry.channel;
+      if (this.isAway(error)) return entry.channel;
       throw error;
     });
   }
@@ -77,10 +80,10 @@ export abstract class ChannelBook {
     return channel;
   }
 
-  /** It was looked at just now, and is what it should be. */
-  remember(channel: ChannelState): void {
+  /** It was looked at just now, and is what it should be; `goodMs`: for how long that counts. */
+  remember(channel: ChannelState, goodMs = this.#books.recheckMs): void {
     this.#checked.delete(channel.channelId);
-    this.#checked.set(channel.channelId, { channel, checkedAt: this.#books.now() });
+    this.#checked.set(channel.channelId, { channel, checkedAt: this.#books.now(), goodMs });
     const oldest = this.#checked.keys().next();
     if (this.#checked.size > MAX_REMEMBERED && oldest.done !== true) this.#checked.delete(oldest.value);
   }
@@ -114,8 +117,7 @@ export abstract class ChannelBook {
     if (channel.voucherSigner !== mode || channel.mint !== this.#books.currency) {
       throw new RefusedError("channel-mismatch");
     }
-    await this.look(channel);
-    this.remember(channel);
+    this.remember(channel, await this.look(channel));
     return channel;
   }
 

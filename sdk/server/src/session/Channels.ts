@@ -25,8 +25,9 @@ export class Channels extends ChannelBook {
     return found.kind === "channel" && found.channel.status === "open" ? found.channel.settled : undefined;
   }
 
-  protected override look(channel: ChannelState): Promise<void> {
-    return beforeTaking(() => this.#look(channel));
+  protected override async look(channel: ChannelState): Promise<number> {
+    await beforeTaking(() => this.#look(channel));
+    return this.#settings.recheckMs;
   }
 
   async #look(channel: ChannelState): Promise<void> {

@@ -182,7 +182,14 @@ class Rounds implements Watchtower {
     const { holds } = this.#options;
     if (holds === undefined || found.kind !== "channel" || found.channel.status !== "closing") return false;
     if (channel.status !== "open" || channel.closureStartedAt !== undefined || channel.escrowed === 0n) return false;
-    return holds(channel, Number(found.channel.closureStartedAt));
+    if (!(await holds(channel, Number(found.channel.closureStartedAt)))) return false;
+    // Vouchers are taken up to the deposit until then; the payer may have raised it just before.
+    const { settled, deposit } = found.channel;
+    if (settled > channel.settledOnChain || deposit > channel.escrowed) {
+      const { store, now } = this.#server.settings;
+      await store.channels.observe(channel.channelId, { settledOnChain: settled, escrowed: deposit }, now());
+    }
+    return true;
   }
 
   /**

@@ -186,6 +186,8 @@ export interface Spend {
   readonly expectedAccepted?: bigint;
   /** Least rise of `accepted` that a voucher must bring (`minVoucherDelta`). */
   readonly minDelta?: bigint;
+  /** The voucher lasts long enough, though it expires before the one whose place it takes. Default false. */
+  readonly mayExpireSooner?: boolean;
   /** Makes it happen once: see {Delivery}. */
   readonly delivery?: NewDelivery;
   /**

@@ -31,7 +31,8 @@ export function spend(account: Account, { cost, reserve = 0n, ...spend }: Spend)
     const { cumulativeAmount } = spend.voucher.voucher;
     if (cumulativeAmount <= accepted) return "not-monotonic";
     if (spend.minDelta !== undefined && cumulativeAmount - accepted < spend.minDelta) return "delta-too-small";
-    if (!lastsAsLong(spend.voucher, account.voucherExpiresAt)) return "expires-sooner";
+    if (spend.mayExpireSooner !== true && !lastsAsLong(spend.voucher, account.voucherExpiresAt))
+      return "expires-sooner";
     // What the operator signed too much for is missing in the escrow: `insufficient`, a top-up helps.
     if (cumulativeAmount > account.escrowed && account.voucherSigner === "client") return "over-deposit";
     accepted = cumulativeAmount;

@@ -3,6 +3,7 @@ import { Base58, Signer } from "@mppsol/core";
 import { localKey } from "@mppsol/localnet";
 import { signerAddress } from "@mppsol/server/parts";
 import type { Config } from "../config.js";
+import { leastGrace } from "../session/Notices.js";
 import { type ConfigProblem, ConfigurationError } from "./ConfigurationError.js";
 
 /** Lamports of priority fee that no charge is worth more than. */
@@ -68,7 +69,7 @@ export function settingProblems(settings: Settings): ConfigProblem[] {
 }
 
 function limitProblems(settings: Settings): ConfigProblem[] {
-  const { maxPriorityLamports, feeBps, secret, mints, gracePeriodSeconds, sellers = [] } = settings;
+  const { maxPriorityLamports, feeBps, secret, mints, gracePeriodSeconds, noticeSeconds, sellers = [] } = settings;
   const problems: ConfigProblem[] = [];
   const demand = (holds: boolean, variable: string, problem: string) => {
     if (!holds) problems.push({ variable, problem });
@@ -92,6 +93,12 @@ function limitProblems(settings: Settings): ConfigProblem[] {
     sponsorRentLamports === 0n || 2n * BigInt(maxOpenSessionsPerBuyer) * SESSION_RENT <= sponsorRentLamports,
     "MAX_OPEN_SESSIONS_PER_BUYER",
     `must leave half of SPONSOR_RENT_LAMPORTS to others: a session takes ${SESSION_RENT} lamports`,
+  );
+  const least = leastGrace(noticeSeconds);
+  demand(
+    gracePeriodSeconds >= least,
+    "GRACE_PERIOD_SECONDS",
+    `must be ${least} or more with a notice of ${noticeSeconds} seconds, which a revocation must leave time for`,
   );
   for (const mint of mints) demand(isAddress(mint), "MINTS", "must be base58 addresses of mints, comma separated");
   for (const seller of sellers) demand(isAddress(seller), "SELLERS", "must be base58 addresses, comma separated");

@@ -28,7 +28,8 @@ export class Closings {
   async byCredential(channel: ChannelState, action: SessionAction.Close): Promise<ChannelState> {
     if (await this.#isAskedAgain(channel, action)) return this.end(channel, "client");
     const holds = (asked: ChannelState) => this.#notices.holds(asked);
-    const requests = new CloseRequests(this.#desks.settings, this.#desks.all, this.#desks.closer, holds);
+    const books = this.#notices.rules(this.#desks.settings);
+    const requests = new CloseRequests(books, this.#desks.all, this.#desks.closer, holds);
     // A proof names the challenge that it is bound to; it must be the one that opened the channel.
     const id = action.authentication?.challengeId ?? channel.challengeId;
     try {

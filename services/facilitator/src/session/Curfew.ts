@@ -114,12 +114,15 @@ export class Curfew {
   }
 
   /** To cash it and go on would cost the sponsor a fee for every voucher that is made to expire. */
-  #expires({ highestVoucher, accepted, settledOnChain }: ChannelState): boolean {
+  #expires({ highestVoucher, accepted, settledOnChain, shown }: ChannelState): boolean {
     const { now, config } = this.#parts;
+    // The watchtower was faster, and cashed it: once.
+    if (shown > 0n) return true;
     const expiresAt = highestVoucher?.voucher.expiresAt ?? 0n;
     if (expiresAt === 0n || accepted <= settledOnChain) return false;
-    // A voucher that was just taken is good for the grace period at least.
-    const margin = Math.min(EXPIRY_MS, (config.gracePeriodSeconds * 1000) / 2);
+    // Those that were just taken last for half of the grace period, or for a notice at least.
+    const { settleMarginSeconds } = this.#notices.rules({ settleMarginSeconds: 0 });
+    const margin = Math.max(Math.min(EXPIRY_MS, (config.gracePeriodSeconds * 1000) / 2), settleMarginSeconds * 1000);
     return Number(expiresAt) * 1000 - now() <= margin;
   }
 

@@ -25,6 +25,8 @@ export interface SessionView {
   readonly settledOnChain: bigint;
   readonly gracePeriodSeconds: number;
   readonly idleTimeoutSeconds: number;
+  /** Between the announcement of its end and the end, at most: who serves on its vouchers must look more often. */
+  readonly noticeSeconds: number;
   /** Unix milliseconds after which it is closed, whatever happens. */
   readonly closesAt?: number;
   /** Unix milliseconds at which it is sealed: its end is announced, and vouchers are kept until then, but nothing is sold. */

@@ -7,6 +7,17 @@ import type { Parts } from "./Desks.js";
 /** Seconds that are left to cash, before a grace period ends or a voucher expires, however long the notice is. */
 const MARGIN_SECONDS = 120;
 
+/** Seconds in which what is due is seen to, and a voucher handed in. */
+const ROUND_SECONDS = 30;
+
+/**
+ * Seconds that a grace period must last, so that a revocation leaves time for all of the notice; 0 without one. The sellers'
+ * vouchers last as long: what they hand in within half a minute is never refused for its expiry.
+ */
+export function leastGrace(noticeSeconds: number): number {
+  return noticeSeconds === 0 ? 0 : noticeSeconds + MARGIN_SECONDS + 2 * ROUND_SECONDS;
+}
+
 /** An earlier end than the one that was announced is taken over; a later one is not. */
 const GIVE: Statement = {
   name: "facilitator_session_notice",
@@ -41,6 +52,21 @@ export class Notices {
     const closingAt = Math.max(now(), Math.min(now() + config.noticeSeconds * 1000, latest(channel, revokedAt)));
     const [row] = await tables.database.query(GIVE, [channelId, String(closingAt)]);
     return now() < Number(row?.[0] ?? closingAt);
+  }
+
+  /** Seconds between the announcement of a channel's end and the end, at most. */
+  secondsOf({ voucherSigner }: Pick<ChannelState, "voucherSigner">): number {
+    return voucherSigner === "client" ? this.#parts.config.noticeSeconds : 0;
+  }
+
+  /**
+   * What vouchers that are handed in are held to: each lasts for all of a notice. Else whoever has one that soon expires would
+   * end the session before others have handed in theirs.
+   */
+  rules<Rules extends { readonly settleMarginSeconds: number }>(rules: Rules): Rules {
+    const { noticeSeconds } = this.#parts.config;
+    if (noticeSeconds === 0) return rules;
+    return { ...rules, settleMarginSeconds: noticeSeconds + MARGIN_SECONDS + ROUND_SECONDS };
   }
 
   /** When the channels that have notice are sealed: unix milliseconds, by channel. Throws {StoreError}. */

@@ -11,6 +11,7 @@ import {
 } from "@mppsol/server/parts";
 import type { ChannelState } from "@mppsol/server/stores";
 import type { Desks, Parts } from "./Desks.js";
+import type { Notices } from "./Notices.js";
 
 /** A channel after a voucher. */
 export interface Kept {
@@ -24,10 +25,12 @@ const MAX_TRIES = 100;
 export class Vouchers {
   readonly #parts: Parts;
   readonly #desks: Desks;
+  readonly #notices: Notices;
 
-  constructor(parts: Parts, desks: Desks) {
+  constructor(parts: Parts, desks: Desks, notices: Notices) {
     this.#parts = parts;
     this.#desks = desks;
+    this.#notices = notices;
   }
 
   /**
@@ -46,9 +49,11 @@ export class Vouchers {
     // What is accepted never falls: no signature need be checked to know that this one comes too late.
     if (voucher.voucher.cumulativeAmount <= channel.accepted) return this.#again(channels, voucher);
     // The seller has seen to it that it lasts, some seconds ago. The session ends before it expires, in time to cash it.
-    checkVoucher(voucher, channel, "cash", settings);
+    const rules = this.#notices.rules(settings);
+    checkVoucher(voucher, channel, "cash", rules);
     const { store, now } = this.#parts;
-    const result = await store.channels.spend({ channelId, voucher, cost: 0n, now: now() });
+    const mayExpireSooner = lasts(voucher, Math.max(channel.gracePeriodSeconds / 2, rules.settleMarginSeconds), now());
+    const result = await store.channels.spend({ channelId, voucher, cost: 0n, now: now(), mayExpireSooner });
     if (result.ok) return { channel: { ...channel, ...result.balance }, voucher };
     if (result.refusal === "not-monotonic") return this.#again(channels, voucher);
     throw await this.#refused(refusedSpend(result, channel, 0n), channelId, channels);
@@ -118,6 +123,14 @@ export class Vouchers {
     const { status } = await channels.known(channelId);
     return status === "closed" ? new RefusedError("channel-closed") : error;
   }
+}
+
+/**
+ * Whether a voucher is good for so long that it may take the place of any lower one: anybody can hand in one that never expires
+ * for next to nothing, and sellers have no other for what comes after.
+ */
+function lasts({ voucher: { expiresAt } }: SignedVoucher.SignedVoucher, seconds: number, now: number): boolean {
+  return expiresAt === 0n || Number(expiresAt) - now / 1000 >= seconds;
 }
 
 function same(a: SignedVoucher.SignedVoucher | undefined, b: SignedVoucher.SignedVoucher): boolean {

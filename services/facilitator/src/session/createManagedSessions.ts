@@ -9,7 +9,7 @@ import { Curfew, type CurfewOptions } from "./Curfew.js";
 import { CloseTokens } from "./closeToken.js";
 import { Desks, type Parts } from "./Desks.js";
 import { Directory } from "./Directory.js";
-import { Fronting } from "./Fronting.js";
+import { type Fronted, Fronting } from "./Fronting.js";
 import type { ManagedSessions, Opened, SessionView, StillPending } from "./ManagedSessions.js";
 import { Notices } from "./Notices.js";
 import { Openings } from "./Openings.js";
@@ -76,7 +76,7 @@ class Managed implements RunningSessions {
     this.#desks = new Desks(parts, { budgetMs: DEFAULT_LANDING_MS, ...landing }, onEvent);
     this.#terms = new Terms(parts, this.#desks);
     this.#openings = new Openings(parts, this.#desks, this.#terms, this.#fronting, budgets);
-    this.#vouchers = new Vouchers(parts, this.#desks);
+    this.#vouchers = new Vouchers(parts, this.#desks, this.#notices);
     this.#closings = new Closings(parts, this.#desks, this.#tokens, this.#notices);
     this.#curfew = new Curfew(parts, this.#closings, this.#fronting, this.#notices, curfew);
     this.#watchtower = createWatchtower({
@@ -123,13 +123,13 @@ class Managed implements RunningSessions {
   async keep(channelId: string, voucher: SignedVoucher.SignedVoucher): Promise<SessionView> {
     const entry = await this.#directory.entry(channelId);
     const { channel } = await this.#vouchers.keep(entry.channel, voucher);
-    return viewOf(channel, entry.fronted, await this.#notices.at(channelId));
+    return this.#viewOf(channel, entry.fronted, await this.#notices.at(channelId));
   }
 
   async sign(channelId: string, cumulativeAmount: bigint, authentication: SessionAction.Use["authentication"]) {
     const entry = await this.#directory.entry(channelId);
     const { channel, voucher } = await this.#vouchers.sign(entry.channel, cumulativeAmount, authentication);
-    return { voucher, session: viewOf(channel, entry.fronted) };
+    return { voucher, session: this.#viewOf(channel, entry.fronted) };
   }
 
   async topUp(action: SessionAction.TopUp): Promise<SessionView | StillPending> {
@@ -138,7 +138,7 @@ class Managed implements RunningSessions {
       throw new RefusedError("channel-closing");
     }
     const done = await this.#openings.topUp(action, channel, fronted?.unitAmount ?? 1n);
-    return "pending" in done ? done : viewOf(done.channel, fronted);
+    return "pending" in done ? done : this.#viewOf(done.channel, fronted);
   }
 
   async close(action: Parameters<ManagedSessions["close"]>[0]): Promise<SessionView> {
@@ -155,7 +155,11 @@ class Managed implements RunningSessions {
   }
 
   async #view(channel: ChannelState): Promise<SessionView> {
-    return viewOf(channel, await this.#directory.frontedOf(channel), await this.#notices.at(channel.channelId));
+    return this.#viewOf(channel, await this.#directory.frontedOf(channel), await this.#notices.at(channel.channelId));
+  }
+
+  #viewOf(channel: ChannelState, fronted: Fronted | undefined, closingAt?: number): SessionView {
+    return viewOf(channel, fronted, { noticeSeconds: this.#notices.secondsOf(channel), closingAt });
   }
 
   #heard(event: SessionEvent): void {

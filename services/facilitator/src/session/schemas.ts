@@ -160,6 +160,7 @@ const view = {
   settledOnChain: amount,
   gracePeriodSeconds: seconds,
   idleTimeoutSeconds: seconds,
+  noticeSeconds: z.int().describe("between the announcement of its end and the end, at most; 0: it ends at once"),
   closesAt: z.int().optional().describe("unix milliseconds"),
   closingAt: z.int().optional().describe("unix milliseconds at which it is sealed; vouchers are kept until then"),
   closureStartedAt: z.int().optional().describe("unix seconds of a revocation seen on chain"),

@@ -4,7 +4,11 @@ import type { Fronted } from "./Fronting.js";
 import type { SessionView } from "./ManagedSessions.js";
 
 /** Of the channel as the store has it. Challenge id, proof and voucher are not in it: who has them can act. */
-export function viewOf(channel: ChannelState, fronted: Fronted | undefined, closingAt?: number): SessionView {
+export function viewOf(
+  channel: ChannelState,
+  fronted: Fronted | undefined,
+  { noticeSeconds, closingAt }: { readonly noticeSeconds: number; readonly closingAt: number | undefined },
+): SessionView {
   const isNoticed = closingAt !== undefined && channel.status !== "closed";
   const { closureStartedAt, closeSignature, refunded } = channel;
   return {
@@ -27,6 +31,7 @@ export function viewOf(channel: ChannelState, fronted: Fronted | undefined, clos
     settledOnChain: channel.settledOnChain,
     gracePeriodSeconds: channel.gracePeriodSeconds,
     idleTimeoutSeconds: channel.idleTimeoutSeconds,
+    noticeSeconds,
     ...(fronted === undefined ? {} : { closesAt: fronted.closesAt }),
     ...(isNoticed ? { closingAt } : {}),
     ...(closureStartedAt === undefined ? {} : { closureStartedAt }),

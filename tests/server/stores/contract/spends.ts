@@ -204,6 +204,16 @@ export function spendContract(store: () => Store): void {
       expect(outcome(await until(channelId, 50n, 0n))).to.equal("ok");
     });
 
+    it("take its place where whoever takes them says that they are good for long enough", async () => {
+      const channelId = await open(store());
+      expect(outcome(await until(channelId, 10n, 0n))).to.equal("ok");
+      const lasting = { voucher: voucher(channelId, 20n, 900n), cost: 1n, mayExpireSooner: true };
+      expect(outcome(await spend(channelId, lasting))).to.equal("ok");
+      expect(await kept(channelId)).to.equal(900n);
+      expect(outcome(await until(channelId, 30n, 899n))).to.equal("expires-sooner");
+      expect(outcome(await until(channelId, 30n, 900n))).to.equal("ok");
+    });
+
     it("are held to that among others at the same moment, and where only the database knows the one before", async () => {
       const channelId = await open(store());
       const burst = await Promise.all(

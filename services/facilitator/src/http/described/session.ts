@@ -66,6 +66,7 @@ const VIEW = {
   settledOnChain: "0",
   gracePeriodSeconds: 900,
   idleTimeoutSeconds: 600,
+  noticeSeconds: 20,
   closesAt: 1_795_348_800_000,
 };
 
