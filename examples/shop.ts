@@ -1,25 +1,23 @@
-// A shop that stays open, to be paid from a shell: `mppsol localnet` first, then this, then `mppsol curl`.
+// A shop that stays open, to be paid from a shell: `mppsol localnet` first, then this, then `mppsol curl`. Or, where
+// MPPSOL_FACILITATOR names a facilitator (`make facilitator`), one that has no node and no key.
 // Run: npx --no-install tsx examples/shop.ts   (MPPSOL_RPC: where the chain is; PORT: where to listen)
 import { createServer } from "node:http";
-import { createPayments, memoryStore } from "@mppsol/server";
+import { createPayments, facilitator, memoryStore } from "@mppsol/server";
 import { paidFetch, unpaid } from "@mppsol/server/node";
 import { Connection, Keypair, LAMPORTS_PER_SOL, type PublicKey } from "@solana/web3.js";
 
-const { MPPSOL_RPC: rpc = "http://127.0.0.1:8899", PORT: port = "3000" } = process.env;
+const { MPPSOL_RPC: rpc = "http://127.0.0.1:8899", MPPSOL_FACILITATOR: url, PORT: port = "3000" } = process.env;
 
-// Keys of this run alone. Whoever is paid needs a token account; the sponsor needs SOL.
-const [seller, sponsor] = [Keypair.generate(), Keypair.generate()];
-await new Connection(rpc).requestAirdrop(sponsor.publicKey, LAMPORTS_PER_SOL);
+// Keys of this run alone. Whoever is paid needs a token account.
+const seller = Keypair.generate();
 await createUsdcAccount(seller.publicKey);
 
 const payments = createPayments({
   recipient: seller.publicKey,
   network: "localnet",
-  rpc,
   store: memoryStore(),
   secret: "in production: 32 random bytes, the same in every process",
-  feePayer: sponsor,
-  closer: seller,
+  ...(url === undefined ? { rpc, feePayer: await sponsor(), closer: seller } : { settlement: facilitator({ url }) }),
 });
 const [report, quote] = [payments.charge("0.05"), payments.session("0.0001")];
 await payments.ready();
@@ -47,6 +45,13 @@ function stop(): void {
   server.close();
   server.closeAllConnections();
   void payments.close();
+}
+
+/** Pays the fees; needs SOL. */
+async function sponsor(): Promise<Keypair> {
+  const key = Keypair.generate();
+  await new Connection(rpc).requestAirdrop(key.publicKey, LAMPORTS_PER_SOL);
+  return key;
 }
 
 /** With no tokens in it. Only the embedded chain gives USDC away. */

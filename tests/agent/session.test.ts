@@ -1,5 +1,5 @@
 // Sessions of the agent against a strict seller: channels are opened, used, topped up and closed as the draft says.
-import { createAgent, memoryStore, type Progress } from "@mppsol/agent";
+import { createAgent, memoryStore, type Progress, SessionsLeftError } from "@mppsol/agent";
 import { OPEN_SLOT_WINDOW } from "@mppsol/programs";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
@@ -63,6 +63,59 @@ describe("sessions of the agent", () => {
     expect(events[4]).deep.include({ step: "opened", channelId, asset, amount: 1_000n }).and.have.property("signature");
     expect(events[5]).deep.equal({ step: "voucher", channelId, asset, cumulativeAmount: 10n });
     expect(events[7]).deep.include({ step: "closed", channelId, amount: 990n }).and.have.property("signature");
+  });
+
+  describe("whose seller is away when the agent is closed", () => {
+    const hasty = { session: { timing: { errandMs: 300, pollMs: 5, chainMs: 300 } } };
+
+    it("are said to be left, one by one, with the reason; again when it is asked again", async () => {
+      const [events, warnings]: [Progress[], string[]] = [[], []];
+      const agent = agentOf(world, {
+        ...hasty,
+        onProgress: (event) => events.push(event),
+        onWarning: (message) => warnings.push(message),
+      });
+      await served(agent, till);
+      const other = await SessionTill.start(world);
+      await served(agent, other);
+      const { channelId } = till.account.open;
+      await till.close();
+      const outcomes = await agent.close();
+      expect(outcomes.map(({ kind }) => kind).sort()).deep.equal(["closed", "left"]);
+      const left = outcomes.find(({ kind }) => kind === "left")!;
+      expect(left).include({ channelId }).property("error").instanceOf(Error);
+      expect(warnings).length(1);
+      expect(warnings[0]).include(channelId).and.include("its deposit stays locked (nothing remembers it");
+      expect(events.filter(({ step }) => step === "left")).length(1);
+      expect(events.at(-1)).property("step").oneOf(["left", "closed"]);
+      expect(await agent.close()).equal(outcomes);
+      expect(warnings).length(1);
+      await other.close();
+      await till.listen(0);
+    });
+
+    it("make it reject where that is asked for, when all else is closed; a store keeps them for another try", async () => {
+      const store = memoryStore();
+      const warnings: string[] = [];
+      const agent = agentOf(world, { ...hasty, store, onWarning: (message) => warnings.push(message) });
+      await served(agent, till);
+      const { href, port } = new URL(till.url);
+      const { channelId } = till.account.open;
+      await till.close();
+      const refused = await rejected(agent.close({ strict: true }), "sessions-left");
+      expect(refused).instanceOf(SessionsLeftError);
+      expect((refused as SessionsLeftError).channels.map((left) => left.channelId)).deep.equal([channelId]);
+      expect(refused.message).include(channelId);
+      expect(warnings[0]).include("the store keeps it");
+      await rejected(agent.fetch(href), "agent-closed");
+      await till.listen(Number(port));
+      const again = agentOf(world, { store });
+      await again.sessions();
+      expect(await again.close({ strict: true }))
+        .length(1)
+        .nested.property("[0].kind", "closed");
+      expect(await world.tokens(world.buyer.publicKey)).equal(START_TOKENS - 10n);
+    });
   });
 
   it("are counted by the budget: a deposit is locked until the close, a voucher is spent", async () => {

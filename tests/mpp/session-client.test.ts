@@ -87,6 +87,29 @@ describe("@mppsol/mpp session client", () => {
     });
   }
 
+  it("says that a session could not be closed while the facilitator is away, and closes it later", async () => {
+    let away = false;
+    const events: SessionProgress[] = [];
+    const real = globalThis.fetch;
+    globalThis.fetch = (input, init) => (away ? Promise.reject(new TypeError("away")) : real(input, init));
+    try {
+      const { session, to, buyer } = pair({ settleTimeoutMs: 1_500, onProgress: (event) => events.push(event) });
+      const { channel_id } = await session.open({ seller: to, deposit: "1000000", pricePerUnit: "10000" });
+      away = true;
+      const error = await session.close(channel_id).catch((thrown: unknown) => thrown);
+      expect(error).to.be.instanceOf(SettlementError);
+      expect(events.slice(-2)).to.deep.equal([
+        { type: "closing", channel_id },
+        { type: "left", channel_id, error },
+      ]);
+      away = false;
+      expect(await session.close(channel_id)).to.include({ buyer_refund: "1000000" });
+      expect(await usdc(buyer.publicKey)).to.equal(10_000_000n);
+    } finally {
+      globalThis.fetch = real;
+    }
+  });
+
   it("never asks for more than the deposit, nor less than before", async () => {
     const { session, to } = pair();
     const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });

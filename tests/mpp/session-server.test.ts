@@ -19,7 +19,7 @@ const PRICE = 10_000n;
 describe("@mppsol/mpp session server", () => {
   let running: Running;
   let url: string;
-  const open: { close(): Promise<void> }[] = [];
+  const open: { close(): Promise<unknown> }[] = [];
 
   before(async () => {
     running = await startFacilitator();
@@ -306,7 +306,8 @@ describe("@mppsol/mpp session server", () => {
       const { sessions } = selling(of);
       const [one, two] = [await buying(seller, "client"), await buying(seller, "client")];
       valid(await sessions.verifyVoucher(await one.pay(PRICE)));
-      await sessions.close();
+      expect(await sessions.close()).to.deep.equal([{ kind: "handed-in", channelId: one.channel.channel_id }]);
+      expect(await sessions.close()).to.deep.equal([]);
       expect(await accepted(one.channel)).to.equal(PRICE);
 
       const original = globalThis.fetch;
@@ -315,8 +316,12 @@ describe("@mppsol/mpp session server", () => {
       const more = await two.pay(2n * PRICE);
       globalThis.fetch = (() => Promise.reject(new TypeError("fetch failed"))) as typeof fetch;
       valid(await second.verifyVoucher(more));
-      // It dies without a word to the facilitator.
-      await second.close();
+      // It dies without a word to the facilitator, and says so.
+      const [left, ...others] = await second.close();
+      expect(others).to.deep.equal([]);
+      expect(left).to.include({ kind: "left", channelId: two.channel.channel_id, amount: 2n * PRICE });
+      expect((left as { error: Error }).error).to.have.property("code", "unreachable");
+      expect((await second.close()).map(({ kind }) => kind)).to.deep.equal(["left"]);
       globalThis.fetch = original;
       expect(await accepted(two.channel)).not.to.equal(2n * PRICE);
 

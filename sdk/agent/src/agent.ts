@@ -22,9 +22,11 @@ import {
   type CloseOutcome,
   createSessionPayer,
   type ForcedClose,
+  type LeftChannel,
   type Selection,
   type Session,
   type SessionOptions,
+  SessionsLeftError,
   sessionWith,
 } from "./session/index.js";
 import { type SignerLike, toSigner } from "./signers.js";
@@ -117,9 +119,19 @@ export interface Agent {
   ): Promise<ForcedClose>;
   /**
    * Closes the sessions, if any were used (a store keeps those that could not be closed, and all of them with
-   * `keepSessions`), and the store. Requests from now on are refused with {AgentClosedError}.
+   * `keepSessions`), and the store. Requests from now on are refused with {AgentClosedError}. Called again, it does nothing
+   * more, and answers the same.
+   *
+   * ```ts
+   * for (const outcome of await agent.close()) {
+   *   if (outcome.kind === "left") console.error(outcome.channelId, outcome.error.message); // deposit still locked
+   * }
+   * ```
+   * @returns what became of each channel: `closed`, with the base units that came back, or `left`, with the reason. What is
+   * left is told to `onWarning` and `onProgress`, too; another agent on the same store can try again, or `forceClose`.
+   * @throws {SessionsLeftError} with `strict`, when channels are left; all else is closed by then.
    */
-  close(options?: { readonly keepSessions?: boolean }): Promise<void>;
+  close(options?: { readonly keepSessions?: boolean; readonly strict?: boolean }): Promise<readonly CloseOutcome[]>;
 }
 
 /**
@@ -139,6 +151,7 @@ export function createAgent(options: AgentOptions): Agent {
   /** Other ways than `transport`, by origin. */
   const transports = new Map<string, Fetch>();
   let closed = false;
+  let closing: Promise<readonly CloseOutcome[]> | undefined;
 
   const fetchOptions: FetchOptions = {
     transport,
@@ -175,6 +188,21 @@ export function createAgent(options: AgentOptions): Agent {
   const payers: readonly Payer[] = options.prefer === "session" ? [sessions, charges] : [charges, sessions];
   const paying = payingFetch({ ...fetchOptions, payers });
 
+  const shut = async (keepSessions: boolean): Promise<readonly CloseOutcome[]> => {
+    closed = true;
+    try {
+      const outcomes = keepSessions || !sessions.loaded ? [] : await sessions.close();
+      for (const { channelId, error } of leftOf(outcomes)) {
+        const after = kept === undefined ? "nothing remembers it from now on" : "the store keeps it";
+        warn(`channel ${channelId} is not closed, and its deposit stays locked (${after}): ${error.message}`);
+      }
+      return outcomes;
+    } finally {
+      await sessions.stop();
+      await gate.close();
+    }
+  };
+
   return {
     address: signer.publicKey.toBase58(),
     fetch: (input, init) => paying(input, init),
@@ -192,18 +220,18 @@ export function createAgent(options: AgentOptions): Agent {
     sessions: () => sessions.sessions(),
     closeSessions: (selection) => sessions.close(selection),
     forceClose: (channelId, how) => sessions.forceClose(channelId, how),
-    close: async ({ keepSessions = false } = {}) => {
-      if (closed) return;
-      closed = true;
-      if (!keepSessions && sessions.loaded) {
-        for (const outcome of await sessions.close()) {
-          if (outcome.kind === "left") warn(`channel ${outcome.channelId} is not closed: ${outcome.error.message}`);
-        }
-      }
-      await sessions.stop();
-      await gate.close();
+    close: async ({ keepSessions = false, strict = false } = {}) => {
+      closing ??= shut(keepSessions);
+      const outcomes = await closing;
+      const left = leftOf(outcomes);
+      if (strict && left.length > 0) throw new SessionsLeftError(left);
+      return outcomes;
     },
   };
+}
+
+function leftOf(outcomes: readonly CloseOutcome[]): LeftChannel[] {
+  return outcomes.flatMap((outcome) => (outcome.kind === "left" ? [outcome] : []));
 }
 
 /** Everything that a payment has to get past before it is made. */

@@ -17,11 +17,13 @@ export {
   type CloseOutcome,
   type DepositAsk,
   type ForcedClose,
+  type LeftChannel,
   type Selection,
   type Session,
   SessionError,
   type SessionFault,
   type SessionOptions,
+  SessionsLeftError,
   SessionTermsError,
   type TermsFault,
 } from "./session/index.js";

@@ -137,4 +137,6 @@ export type Progress =
       readonly amount?: bigint;
       readonly signature?: string;
     }
+  /** It was to be closed, and could not be: the deposit stays locked. */
+  | { readonly step: "left"; readonly channelId: string; readonly error: Error }
   | { readonly step: "voucher"; readonly channelId: string; readonly asset: string; readonly cumulativeAmount: bigint };

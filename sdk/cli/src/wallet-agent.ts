@@ -105,6 +105,7 @@ export function progress(event: Progress, network: Cluster["network"]): string {
       return `${event.step} (${event.intent})`;
     case "closing":
     case "closed":
+    case "left":
       return `${event.step} ${event.channelId}`;
   }
 }

@@ -6,7 +6,7 @@ import { chargeIntent, createReconciler, type Sale, type Settlement, selfSettlem
 import { memoryBook, type SponsorBook } from "./charge/SponsorBook.js";
 import { createDiscovery, type Discoverable, type DiscoveryOptions } from "./discovery/createDiscovery.js";
 import { ConfigError } from "./errors.js";
-import { type Facilitator, isFacilitator } from "./facilitator/index.js";
+import { type Facilitator, type HandedIn, isFacilitator } from "./facilitator/index.js";
 import { Gate } from "./http/gate.js";
 import { createGuard, type Guard, type PricedRequest } from "./http/guard.js";
 import { InFlight } from "./http/in-flight.js";
@@ -99,10 +99,19 @@ export interface Payments {
    */
   ready(): Promise<void>;
   /**
-   * Takes nothing new, waits up to `timeoutMs` (default 10,000) for what is under way, and stops the background work. The
-   * store stays open.
+   * Takes nothing new, waits up to `timeoutMs` (milliseconds, default 10,000) for what is under way, and stops the background
+   * work. The store stays open. Called again, it does nothing more, and answers the same.
+   *
+   * ```ts
+   * for (const outcome of await payments.close()) {
+   *   if (outcome.kind === "left") console.error(outcome.channelId, outcome.amount, outcome.error.message);
+   * }
+   * ```
+   * @returns where a facilitator runs the sessions: what became of the vouchers of each channel that was served since they
+   * were handed in last. `left`: it could not be reached, or refused; a process on the same store hands them in later. Also
+   * told to `onChannelEvent`, as `not-handed-in`.
    */
-  close(timeoutMs?: number): Promise<void>;
+  close(timeoutMs?: number): Promise<readonly HandedIn[]>;
 }
 
 /**
@@ -124,7 +133,9 @@ class Till implements Payments {
   readonly #observer: Observer;
   readonly #inFlight = new InFlight();
   readonly #readiness: Readiness;
-  #closing: Promise<void> | undefined;
+  #closing: Promise<readonly HandedIn[]> | undefined;
+  /** What became of vouchers that a facilitator was to get, at the end. */
+  #handedIn: readonly HandedIn[] = [];
   /** Mints whose decimals prices are made with, and whether they have them. */
   readonly #decimals = new Map<string, () => Promise<void>>();
   readonly #payees = new Payees();
@@ -250,9 +261,15 @@ class Till implements Payments {
     await this.#settings.settlement?.check?.(this.#sales);
   }
 
-  close(timeoutMs = 10_000): Promise<void> {
-    this.#closing ??= this.#inFlight.drain(timeoutMs).then(() => this.#readiness.stop());
+  close(timeoutMs = 10_000): Promise<readonly HandedIn[]> {
+    this.#closing ??= this.#close(timeoutMs);
     return this.#closing;
+  }
+
+  async #close(timeoutMs: number): Promise<readonly HandedIn[]> {
+    await this.#inFlight.drain(timeoutMs);
+    await this.#readiness.stop();
+    return this.#handedIn;
   }
 
   #guard(intent: Intent, offer: Discovery.Offer, { asset, ...how }: HowGuarded & { readonly asset?: Asset }): Guard {
@@ -345,7 +362,13 @@ class Till implements Payments {
     const onEvent = this.#onChannelEvent;
     const sessions = facilitator.sessions({ store, network, seller, mint: asset.currency, now, onEvent });
     if (background) {
-      this.#readiness.run(sessions.forwarder);
+      const { forwarder } = sessions;
+      this.#readiness.run({
+        start: () => forwarder.start(),
+        stop: async () => {
+          this.#handedIn = await forwarder.stop();
+        },
+      });
       this.#sweep();
     }
     return sessions;

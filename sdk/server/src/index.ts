@@ -42,6 +42,7 @@ export {
   type Facilitator,
   type FacilitatorOptions,
   facilitator,
+  type HandedIn,
   type ManagedSettings,
   type SellerOptions,
   SettlementClient,

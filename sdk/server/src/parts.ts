@@ -33,7 +33,7 @@ export {
 } from "./session/options.js";
 export { checkProof } from "./session/proofCheck.js";
 export { RecentBlockhash } from "./session/RecentBlockhash.js";
-export { figures, refusedSpend } from "./session/refusals.js";
+export { beyondDeposit, notMonotonic, refusedSpend } from "./session/refusals.js";
 export { type Facts, TokenFacts } from "./session/TokenFacts.js";
 export { TopUps } from "./session/TopUps.js";
 export { forNew, termsOf } from "./session/terms.js";

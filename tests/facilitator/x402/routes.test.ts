@@ -1,5 +1,5 @@
 // x402's routes: their shapes, what they take and refuse, and that one transaction buys one thing.
-import { RefusedError } from "@mppsol/core";
+import { Refusal, RefusedError } from "@mppsol/core";
 import { USDC_MINT } from "@mppsol/localnet";
 import { expect } from "chai";
 import { FacilitatorError } from "../../../services/facilitator/src/errors/FacilitatorError.ts";
@@ -206,14 +206,18 @@ describe("x402 at the facilitator", () => {
       const body = version2(transaction());
       expect(await verify(body)).to.deep.include({
         status: 200,
-        body: { isValid: false, invalidReason: "settlement_amount_mismatch", invalidMessage: "Amount mismatch." },
+        body: {
+          isValid: false,
+          invalidReason: "settlement_amount_mismatch",
+          invalidMessage: Refusal.row("amount-mismatch").detail,
+        },
       });
       expect(await settle(body)).to.deep.include({
         status: 200,
         body: {
           success: false,
           errorReason: "settlement_amount_mismatch",
-          errorMessage: "Amount mismatch.",
+          errorMessage: Refusal.row("amount-mismatch").detail,
           transaction: "",
           network: CHAIN,
         },

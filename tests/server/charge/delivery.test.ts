@@ -268,7 +268,10 @@ describe("charge, delivery", () => {
         const cheap = new Shop(town);
         const dear = new Shop(town, { ...options, recipient: cheap.recipient }, cheap.store);
         const credential = await paidBy(cheap, payer);
-        expect(await dear.refusal(credential)).to.equal("challenge-mismatch");
+        const refused = await dear.present(credential).catch((error: unknown) => error);
+        expect(refused).to.have.property("code", "challenge-mismatch");
+        const numbers = /was for 1000000 base units, it is 2000000 now: pay the fresh challenge\.$/;
+        if (name === "price") expect(refused).to.have.property("detail").that.matches(numbers);
       });
     }
 

@@ -1,6 +1,6 @@
 // Every rule by which a transaction is refused before it is sent. Each test is an attack that the rule stands against;
 // after each one nothing has been sent, signed or paid.
-import { ChargeRequest, type Credential } from "@mppsol/core";
+import { ChargeRequest, type Credential, type RefusedError } from "@mppsol/core";
 import {
   AuthorityType,
   createApproveInstruction,
@@ -257,6 +257,52 @@ describe("charge, what is refused before it is sent", () => {
           createTransferCheckedInstruction(ata(payer.publicKey), USDC, loose.publicKey, payer.publicKey, 1_000_000n, 6),
         ],
       }));
+    });
+  });
+
+  describe("a refusal says", () => {
+    const detail = async (shop: Shop, change: Change): Promise<string> => {
+      const refused = await shop.present(await paidBy(shop, payer, change)).catch((error: unknown) => error);
+      return (refused as RefusedError).detail;
+    };
+
+    it("of an amount: what was signed and what is asked for, in base units, and what to do", async () => {
+      const options = usdc({ splits: [50_000n, 40_000n].map((amount) => ({ recipient: partner.toBase58(), amount })) });
+      const shop = await shopOf(options);
+      const off = (to: string, amount: bigint): Change => ({
+        instructions: (honest) => [
+          ...honest.slice(0, 2),
+          transfer(termsOf(shop, options), payer.publicKey, to, amount),
+        ],
+      });
+      expect(await detail(shop, off(shop.recipient.toBase58(), 1_000_000n))).to.match(
+        /of 1000000 base units; the challenge asks for 910000\. Sign/,
+      );
+      expect(await detail(shop, off(partner.toBase58(), 90_000n))).to.match(
+        /of 90000 base units; the challenge asks for 50000 and 40000\. Sign/,
+      );
+      expect(await detail(shop, { instructions: (honest) => honest.slice(0, -1) })).to.match(
+        /lacks the transfer of 40000 base units to /,
+      );
+    });
+
+    it("of a fee: what it would be and what is paid, in lamports, and what to do", async () => {
+      const budget: Change = {
+        instructions: (honest) => [
+          ComputeBudgetProgram.setComputeUnitPrice({ microLamports: 10_001 }),
+          ComputeBudgetProgram.setComputeUnitLimit({ units: 200_000 }),
+          ...honest.slice(2),
+        ],
+      };
+      expect(await detail(await shopOf({ sponsor }), budget)).to.match(
+        /priority fee would be 2001 lamports; at most 2000 are paid\. Lower/,
+      );
+      const splits = [{ recipient: Keypair.generate().publicKey.toBase58(), amount: 1n, ataCreationRequired: true }];
+      const most = 10_199n + (await town.rpc.rentExemption(165));
+      const shop = await shopOf(usdc({ splits, sponsor: { signer: sponsor, maxLamports: most } }));
+      expect(await detail(shop, {})).to.match(
+        new RegExp(`would cost ${most + 1n} lamports; at most ${most} are paid\\. Lower`),
+      );
     });
   });
 

@@ -9,6 +9,7 @@ import {
   createPayments,
   type FacilitatorOptions,
   facilitator,
+  type HandedIn,
   memoryStore,
   type Payments,
   type PaymentsOptions,
@@ -235,6 +236,35 @@ describe("sessions of a seller without key and node", () => {
     await running.context.sessions.close({ channelId, closeToken: tokenOf(channelId) });
     expect(await usdc(shop.seller.publicKey)).to.equal(1n + 5n * PRICE);
     expect(await usdc(buyer.publicKey)).to.equal(10_000_000n - 5n * PRICE);
+  });
+
+  it("says at its end which vouchers the facilitator does not have, and the next process on the store hands them in", async () => {
+    const store = memoryStore();
+    const shop = await open({ store, sessions: { forwardMs: 600_000 } });
+    const [one, two] = [buying(), buying()];
+    expect((await one.agent.fetch(`${shop.url}/quote`)).status).to.equal(200);
+    expect((await two.agent.fetch(`${shop.url}/quote`)).status).to.equal(200);
+    const channels = await store.channels.list({ limit: 3 });
+    const [kept, lost] = channels.map(({ channelId }) => channelId) as [string, string];
+    shop.through = (url, init) =>
+      String(init.body).includes(lost) ? Promise.reject(new TypeError("away")) : fetch(url, init);
+    const outcomes = await shop.payments.close();
+    expect(outcomes.map(({ kind, channelId }) => [kind, channelId]).sort()).to.deep.equal([
+      ["handed-in", kept],
+      ["left", lost],
+    ]);
+    const left = outcomes.find(({ kind }) => kind === "left") as Extract<HandedIn, { kind: "left" }>;
+    expect(left).to.include({ amount: PRICE });
+    expect(left.error).to.have.property("code", "unreachable");
+    expect(shop.events.at(-1)).to.deep.equal({
+      ...{ type: "not-handed-in", channelId: lost, amount: PRICE },
+      error: left.error,
+    });
+    expect(shop.errors).to.include(left.error);
+    expect(await shop.payments.close()).to.equal(outcomes);
+    const next = await open({ store, seller: shop.seller });
+    await until(async () => (await running.context.sessions.get(lost))?.accepted === PRICE);
+    expect(await next.payments.close()).to.deep.equal([]);
   });
 
   function tokenOf(channelId: string): string {

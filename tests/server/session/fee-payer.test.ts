@@ -364,6 +364,8 @@ describe("a fee payer of sessions", () => {
       const purse = await openWith(1_000_000_000n);
       const refused = await purse.stall.present(await purse.toppingUp(1n)).catch((error: unknown) => error);
       expect(refused).property("members").deep.equal({ minimumTopUp: "100" });
+      const says = "The top-up is 1 base units; the fee is paid for 100 at least. Add that, or more, at once.";
+      expect(refused).property("detail", says);
     });
 
     it("but the payer may pay for one of any size", async () => {

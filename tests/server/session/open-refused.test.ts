@@ -458,6 +458,21 @@ describe("an open is refused", () => {
     });
   }
 
+  it("and the refusal says both amounts, in base units, and what to do", async () => {
+    const detail = async (options: StallOptions, change: OpenChange): Promise<string> => {
+      const stall = new Stall(market, options);
+      const purse = await Purse.prepare(stall, payer, change);
+      const refused = await stall.present(purse.openCredential).catch((error: unknown) => error);
+      return (refused as RefusedError).detail;
+    };
+    expect(await detail({ minimumDeposit: 1_001n }, {})).equal(
+      "The deposit is 1000 base units; channels are opened with 1001 at least. Deposit that, or more.",
+    );
+    expect(await detail({}, said({ depositAmount: "999" }))).equal(
+      "depositAmount: the credential says 999 base units, the transaction locks 1000.",
+    );
+  });
+
   it("with a slot that was in the challenge's window and is too old for the cluster by now: open-slot-window", async () => {
     const stall = new Stall(market);
     const purse = await Purse.prepare(stall, market.person({ usdc: 10_000n }), { slotsAgo: 1_490n });

@@ -1,4 +1,5 @@
 // Top-ups: exactly one, of exactly this channel; the deposit is what the chain says.
+import type { RefusedError } from "@mppsol/core";
 import { TOKEN_2022_PROGRAM_ID } from "@solana/spl-token";
 import {
   AddressLookupTableAccount,
@@ -214,7 +215,11 @@ describe("a top-up", () => {
     const purse = await open();
     const dearer = purse.stall.restart({ price: 2n * PRICE });
     await dearer.errand(await purse.toppingUp(500n));
-    expect(await dearer.refusal(await purse.paying(PRICE), keyed())).equal("challenge-mismatch");
+    const refused = await dearer.present(await purse.paying(PRICE), keyed()).catch((error: unknown) => error);
+    expect(refused).property("code", "challenge-mismatch");
+    expect(refused)
+      .property("detail")
+      .match(/was for 100 base units, it is \d+ now: go on by the fresh challenge\.$/);
   });
 
   describe("is refused, and nothing is signed or sent", () => {
@@ -229,6 +234,21 @@ describe("a top-up", () => {
         expect(await common.known()).deep.equal(before);
       });
     }
+
+    it("and the refusal says both amounts, in base units", async () => {
+      const detail = async (change: TopUpChange) => {
+        const credential = await common.toppingUp(500n, change);
+        const refused = await common.stall.present(credential).catch((error: unknown) => error);
+        return (refused as RefusedError).detail;
+      };
+      expect(await detail({ input: { amount: 499n } })).match(
+        /credential says 500 base units, the transaction adds 499\. /,
+      );
+      const most = 2n ** 64n - 1n;
+      expect(await detail({ input: { amount: most }, payload: { additionalAmount: String(most) } })).match(
+        new RegExp(`^The deposit of ${DEPOSIT} and ${most} more base units exceed 64 bits\\. Add less\\.$`),
+      );
+    });
 
     it("of a channel that is unknown, closed, or being left: channel-unknown, channel-closed, channel-closing", async () => {
       const purse = await open();
@@ -312,7 +332,11 @@ describe("a top-up", () => {
         stale ??= (await ask()) as Account;
         return stale;
       });
-      expect(await purse.stall.refusal(credential)).equal("topup-state");
+      const refused = await purse.stall.present(credential).catch((error: unknown) => error);
+      expect(refused).property("code", "topup-state");
+      expect(refused)
+        .property("detail")
+        .match(/on chain is 1000 base units, not 1500 or more, as after this top-up\./);
       expect((await purse.known()).escrowed).equal(DEPOSIT);
       market.rpc.heal();
       await purse.stall.errand(credential);

@@ -1,6 +1,6 @@
 // Vouchers: which of them pay, and for what.
 import { createPublicKey, verify } from "node:crypto";
-import { type SignedVoucher, Voucher } from "@mppsol/core";
+import { RefusedError, type SignedVoucher, Voucher } from "@mppsol/core";
 import { session } from "@mppsol/programs";
 import { Keypair } from "@solana/web3.js";
 import bs58 from "bs58";
@@ -26,9 +26,17 @@ describe("a voucher", () => {
   const newStall = (options = {}) => new Stall(market, { feePayer, ...options });
 
   /** Refused, and nothing has changed. */
-  async function refuses(purse: Purse, voucher: SignedVoucher.SignedVoucher | bigint, code: string, context = keyed()) {
+  async function refuses(
+    purse: Purse,
+    voucher: SignedVoucher.SignedVoucher | bigint,
+    code: string,
+    context = keyed(),
+    says = /^/,
+  ) {
     const before = await purse.known();
-    expect(await purse.stall.refusal(await purse.paying(voucher), context)).equal(code);
+    const refused = await purse.stall.present(await purse.paying(voucher), context).catch((error: unknown) => error);
+    expect(refused).instanceOf(RefusedError).property("code", code);
+    expect((refused as RefusedError).detail).match(says);
     expect(await purse.known()).deep.equal(before);
   }
 
@@ -68,12 +76,26 @@ describe("a voucher", () => {
     it("that raises it by less than the price, however little: voucher-insufficient", async () => {
       const purse = await Purse.open(newStall());
       await refuses(purse, 1n, "voucher-insufficient");
-      await refuses(purse, PRICE - 1n, "voucher-insufficient");
+      await refuses(
+        purse,
+        PRICE - 1n,
+        "voucher-insufficient",
+        keyed(),
+        /^With this request 100 base units are needed in all; vouchers cover 99\. Sign more\.$/,
+      );
+    });
+
+    it("and the refusal says when it is the deposit that does not cover the price", async () => {
+      const used = /^With this request 1100 base units are needed in all; the deposit is 1000\. Top it up\.$/;
+      const short = await Purse.open(newStall({ price: DEPOSIT + PRICE }));
+      await refuses(short, DEPOSIT, "voucher-insufficient", keyed(), used);
     });
 
     it("that raises it by less than the least increase: voucher-delta-too-small", async () => {
       const purse = await Purse.open(newStall({ minVoucherDelta: 200n }));
-      await refuses(purse, 199n, "voucher-delta-too-small");
+      const says = /^The voucher adds 199 base units; each must add 200 at least\. Sign 200 in all, or more\.$/;
+      await refuses(purse, 199n, "voucher-delta-too-small", keyed(), says);
+      await refuses(purse, 199n, "voucher-delta-too-small", request(head), says);
       await purse.buy(200n);
       // There is credit for it, but the increase is too small.
       await refuses(purse, 201n, "voucher-delta-too-small");
@@ -84,7 +106,10 @@ describe("a voucher", () => {
       await purse.buy(5n * PRICE);
       // Not even where there is credit: the voucher pays for nothing new, and anybody could have seen it.
       await refuses(purse, 5n * PRICE, "voucher-not-monotonic");
-      await refuses(purse, 4n * PRICE, "voucher-not-monotonic");
+      const says = /^The voucher is for 400 base units in all; 500 are accepted already\. Sign more than that\.$/;
+      await refuses(purse, 4n * PRICE, "voucher-not-monotonic", keyed(), says);
+      await refuses(purse, 4n * PRICE, "voucher-not-monotonic", request(), says);
+      await refuses(purse, 4n * PRICE, "voucher-not-monotonic", request(head), says);
       await refuses(purse, 5n * PRICE, "voucher-not-monotonic", request());
       const other = await purse.stall.restart();
       await refuses(purse.at(other), 5n * PRICE, "voucher-not-monotonic", request());
@@ -92,7 +117,8 @@ describe("a voucher", () => {
 
     it("above the deposit: voucher-over-deposit", async () => {
       const purse = await Purse.open(newStall());
-      await refuses(purse, DEPOSIT + 1n, "voucher-over-deposit");
+      const says = /^This takes 1001 base units in all; the deposit is 1000\. Top it up, or open another channel\.$/;
+      await refuses(purse, DEPOSIT + 1n, "voucher-over-deposit", keyed(), says);
       await refuses(purse, 2n ** 64n - 1n, "voucher-over-deposit");
       await purse.buy(DEPOSIT);
     });

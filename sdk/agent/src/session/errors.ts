@@ -44,6 +44,30 @@ export type SessionFault =
   | "transaction-failed"
   | "transaction-pending";
 
+/** A channel that was to be closed and is still there. */
+export interface LeftChannel {
+  /** Base58. */
+  readonly channelId: string;
+  /** Why: a {SessionError}, a {ChainError}, or what the transport says. */
+  readonly error: Error;
+}
+
+/** Channels could not be closed: their deposits stay locked. Everything else about the agent is closed. */
+export class SessionsLeftError extends AgentError {
+  override readonly code = "sessions-left";
+  readonly channels: readonly LeftChannel[];
+
+  constructor(channels: readonly LeftChannel[]) {
+    const reasons = channels.map(({ channelId, error: { message } }) =>
+      message.includes(channelId) ? message : `${channelId}: ${message}`,
+    );
+    super(`${channels.length} of the channels could not be closed: ${reasons.join("; ")}`, {
+      cause: channels[0]?.error,
+    });
+    this.channels = channels;
+  }
+}
+
 /** A session that cannot go on, or not now. */
 export class SessionError extends AgentError {
   override readonly code: SessionFault;

@@ -333,6 +333,7 @@ class Sessions implements SessionPayer, Till {
       }, signal);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
+      this.#desk.context.progress({ step: "left", channelId: channel.id, error });
       return { kind: "left", channelId: channel.id, error };
     }
   }

@@ -26,9 +26,14 @@ export function localnetCommand(context: Context): Command {
         process.once("SIGINT", resolve);
         process.once("SIGTERM", resolve);
       });
-      const chain = await start(options);
+      const out = output(context, options);
+      const programs = [...artifacts(options.artifacts), ...options.program.map(program)];
+      const chain = await start(options, programs);
+      if (!programs.some(({ id }) => id === SESSION_PROGRAM_ID.toBase58())) {
+        out.warn("the channel program is not loaded, so there are no sessions: name its folder by --artifacts");
+      }
       const keys = [chain.payer, ...chain.funded].map(({ publicKey }) => publicKey.toBase58());
-      output(context, options).result({ url: chain.url, wsUrl: chain.wsUrl, usdcMint: chain.usdcMint, funded: keys }, [
+      out.result({ url: chain.url, wsUrl: chain.wsUrl, usdcMint: chain.usdcMint, funded: keys }, [
         `RPC        ${chain.url}`,
         `Websocket  ${chain.wsUrl}`,
         `USDC mint  ${chain.usdcMint}`,
@@ -39,8 +44,7 @@ export function localnetCommand(context: Context): Command {
     });
 }
 
-async function start(options: Options): Promise<Localnet> {
-  const programs = [...artifacts(options.artifacts), ...options.program.map(program)];
+async function start(options: Options, programs: readonly { id: string; file: string }[]): Promise<Localnet> {
   try {
     return await Localnet.start({ port: options.port, slotTime: options.slotMs, programs, usdc: 1_000_000_000n });
   } catch (error) {

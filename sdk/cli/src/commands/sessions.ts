@@ -1,5 +1,5 @@
 // `mppsol sessions`: the payment channels that `curl` has open, and closing them.
-import type { ChannelInfo, CloseOutcome, ForcedClose } from "@mppsol/agent";
+import type { Agent, ChannelInfo, CloseOutcome, ForcedClose } from "@mppsol/agent";
 import { Command } from "commander";
 import { CliError, EXIT, usage } from "../exit.js";
 import { money } from "../money.js";
@@ -61,11 +61,10 @@ function closeCommand(context: Context): Command {
         }
         const outcomes: (CloseOutcome | ForcedClose)[] = [];
         for (const channel of known) {
-          if (options.force === true) {
-            outcomes.push(await agent.forceClose(channel.channelId, { wait: options.wait === true }));
-          } else outcomes.push(...(await agent.closeSessions({ channelId: channel.channelId })));
+          if (options.force === true) outcomes.push(await leave(agent, channel.channelId, options.wait === true));
+          else outcomes.push(...(await agent.closeSessions({ channelId: channel.channelId })));
         }
-        const lines = outcomes.map((outcome) => line(outcome, known));
+        const lines = outcomes.map((outcome) => line(outcome, known, options.force === true));
         out.result(outcomes.map(json), outcomes.length === 0 ? ["no open sessions"] : lines);
         if (outcomes.some(({ kind }) => kind === "left")) throw new CliError("", EXIT.failed, "left");
       } catch (error) {
@@ -74,6 +73,16 @@ function closeCommand(context: Context): Command {
         await agent.close({ keepSessions: true });
       }
     });
+}
+
+/** What became of it, also where it failed: with several, the others are told of all the same. */
+async function leave(agent: Agent, channelId: string, wait: boolean): Promise<CloseOutcome | ForcedClose> {
+  try {
+    return await agent.forceClose(channelId, { wait });
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    return { kind: "left", channelId, error };
+  }
 }
 
 function keypair(options: Common): { keypair?: string } {
@@ -98,9 +107,10 @@ function json(outcome: CloseOutcome | ForcedClose) {
   return { kind: "left", channelId: outcome.channelId, error: { code, message: outcome.error.message } };
 }
 
-function line(outcome: CloseOutcome | ForcedClose, known: readonly ChannelInfo[]): string {
+function line(outcome: CloseOutcome | ForcedClose, known: readonly ChannelInfo[], forced: boolean): string {
   const { channelId } = outcome;
   if (outcome.kind === "left") {
+    if (forced) return `${outcome.error.message}; the channel is still there, call this again`;
     return `${outcome.error.message}; try again, or leave without the seller: mppsol sessions close ${channelId} --force`;
   }
   if (outcome.kind === "waiting") {

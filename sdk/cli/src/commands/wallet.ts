@@ -11,7 +11,7 @@ import { type Common, type Context, output, withCluster, withJson, withKeypair }
 
 interface AirdropOptions extends Common {
   readonly sol: string;
-  readonly usdc: string;
+  readonly usdc?: string;
 }
 
 export function walletCommand(context: Context): Command {
@@ -47,6 +47,7 @@ function balanceCommand(context: Context): Command {
           `${address} on ${at.network}`,
           `  ${decimal(lamports, 9)} SOL`,
           ...tokens.map(({ mint, amount, decimals }) => `  ${decimal(BigInt(amount), decimals)} ${name(at, mint)}`),
+          ...(tokens.length === 0 ? ["  no token accounts"] : []),
         ],
       );
     });
@@ -56,23 +57,28 @@ function airdropCommand(context: Context): Command {
   return withJson(withCluster(withKeypair(new Command("airdrop"))))
     .description("test money: SOL on localnet and devnet, USDC on localnet")
     .option("--sol <amount>", "SOL", "1")
-    .option("--usdc <amount>", "USDC (localnet only)", "100")
+    .option("--usdc <amount>", "USDC (localnet only; default: 100); 0 makes the token account alone")
     .action(async (options: AirdropOptions) => {
       const at = cluster(options);
       if (at.network === "mainnet") throw usage("airdrop: nobody gives money away on mainnet");
       const { publicKey } = readKeypair(options.keypair ?? defaultKeypairPath());
       const lamports = units(options.sol, 9, "--sol");
-      const usdc = units(options.usdc, 6, "--usdc");
-      if (lamports > 0n) await reach(at, () => requestAirdrop(at, publicKey, lamports));
+      const usdc = units(options.usdc ?? "100", 6, "--usdc");
       const ours = await reach(at, () => isLocalnet(at.connection));
-      if (ours && usdc > 0n) await reach(at, () => mintUsdc(at, publicKey, usdc));
+      if (!ours && options.usdc !== undefined) throw usage(`--usdc: ${NO_USDC}`);
+      if (lamports > 0n) await reach(at, () => requestAirdrop(at, publicKey, lamports));
+      const out = output(context, options);
+      if (ours) await reach(at, () => mintUsdc(at, publicKey, usdc));
+      else out.warn(`no USDC: ${NO_USDC}`);
       const given = ours ? usdc : 0n;
-      output(context, options).result(
-        { address: publicKey.toBase58(), lamports: lamports.toString(), usdc: given.toString() },
-        [`${decimal(lamports, 9)} SOL and ${decimal(given, 6)} USDC to ${publicKey.toBase58()}`],
-      );
+      const account = ours && usdc === 0n ? ", whose token account is there now" : "";
+      out.result({ address: publicKey.toBase58(), lamports: lamports.toString(), usdc: given.toString() }, [
+        `${decimal(lamports, 9)} SOL and ${decimal(given, 6)} USDC to ${publicKey.toBase58()}${account}`,
+      ]);
     });
 }
+
+const NO_USDC = "only the embedded chain gives USDC away; for devnet there is https://faucet.circle.com";
 
 async function requestAirdrop({ connection }: Cluster, to: PublicKey, lamports: bigint): Promise<void> {
   if (lamports > BigInt(Number.MAX_SAFE_INTEGER)) throw usage("--sol: more than there is");
@@ -82,7 +88,7 @@ async function requestAirdrop({ connection }: Cluster, to: PublicKey, lamports: 
   if (value.err !== null) throw new CliError("the airdrop failed on chain", EXIT.failed, "airdrop");
 }
 
-/** The cheat of @mppsol/localnet. */
+/** The cheat of @mppsol/localnet. Makes the token account, whatever the amount. */
 async function mintUsdc({ url }: Cluster, to: PublicKey, amount: bigint): Promise<void> {
   const response = await fetch(url, {
     method: "POST",

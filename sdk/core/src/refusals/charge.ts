@@ -76,7 +76,11 @@ export const CHARGE = table({
     problem: "verification-failed",
     detail: "A transfer is of another asset, or names other decimals, than the challenge.",
   },
-  "amount-mismatch": { status: 402, problem: "verification-failed", detail: "Amount mismatch." },
+  "amount-mismatch": {
+    status: 402,
+    problem: "verification-failed",
+    detail: "A transfer is of another amount than the challenge asks for.",
+  },
   "transfer-unexpected": {
     status: 402,
     problem: "verification-failed",

@@ -167,7 +167,7 @@ export const SESSION = table({
     problem: "verification-failed",
     detail: "The voucher exceeds the last one by less than the least increase.",
   },
-  "voucher-over-deposit": { status: 402, problem: "verification-failed", detail: "Amount exceeds deposit." },
+  "voucher-over-deposit": { status: 402, problem: "verification-failed", detail: "The voucher exceeds the deposit." },
   "voucher-insufficient": {
     status: 402,
     problem: "verification-failed",

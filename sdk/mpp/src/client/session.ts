@@ -53,7 +53,9 @@ export type SessionProgress =
   | { readonly type: "opened"; readonly channel: SessionChannel }
   | { readonly type: "voucher"; readonly channel_id: string; readonly amount: string }
   | { readonly type: "closing"; readonly channel_id: string }
-  | { readonly type: "closed"; readonly settlement: SessionSettlement };
+  | { readonly type: "closed"; readonly settlement: SessionSettlement }
+  /** `close` has thrown `error`: the session is still there, its deposit locked. Call `close` again. */
+  | { readonly type: "left"; readonly channel_id: string; readonly error: Error };
 
 /** A session. Whoever has all of this can spend and end it: keep it secret. Amounts are base units. */
 export interface SessionChannel {
@@ -229,8 +231,17 @@ class Client implements SessionClient {
   }
 
   async close(channelId: string): Promise<SessionSettlement> {
-    const { channel, voucher } = this.#known(channelId);
+    const known = this.#known(channelId);
     this.#tell({ type: "closing", channel_id: channelId });
+    try {
+      return await this.#close(channelId, known);
+    } catch (error) {
+      if (error instanceof Error) this.#tell({ type: "left", channel_id: channelId, error });
+      throw error;
+    }
+  }
+
+  async #close(channelId: string, { channel, voucher }: Known): Promise<SessionSettlement> {
     // The seller may not have handed it in yet: what it has served is owed to it.
     if (voucher !== undefined && channel.voucher_signer === "client") await this.#handIn(channelId, voucher);
     const byToken = { channelId, closeToken: channel.close_token };

@@ -4,6 +4,7 @@ import {
   ConfigError,
   type FacilitatorOptions,
   facilitator,
+  type HandedIn,
   type ManagedSettings,
   memoryStore,
   RefusedError,
@@ -91,8 +92,19 @@ export interface SessionServer {
    * @param units whole units that the request costs, above 0. Default 1.
    */
   verifyVoucher(voucher: unknown, units?: number | bigint): Promise<VoucherResult>;
-  /** Hands in what is left and stops. The store stays open. */
-  close(): Promise<void>;
+  /**
+   * Hands in what is left and stops. The store stays open. Called again, it tries again with what was left.
+   *
+   * ```ts
+   * for (const outcome of await sessions.close()) {
+   *   if (outcome.kind === "left") console.error(outcome.channelId, outcome.amount, outcome.error.message);
+   * }
+   * ```
+   * @returns what became of the vouchers of each channel that was served since they were handed in last: `handed-in`, or
+   * `left`, with the base units that are accepted in all and the reason. Those are handed in by the next process on the same
+   * store; with a store that forgets they are lost. Also told to `onError`.
+   */
+  close(): Promise<readonly HandedIn[]>;
 }
 
 /**
@@ -161,13 +173,13 @@ class Server implements SessionServer {
     }
   }
 
-  async close(): Promise<void> {
-    await this.#sessions.forwarder.stop();
+  close(): Promise<readonly HandedIn[]> {
+    return this.#sessions.forwarder.stop();
   }
 
   async #take(signed: SignedVoucher.SignedVoucher, cost: bigint): Promise<VoucherResult> {
     const { channel, result } = await this.#sessions.charge(signed, cost);
-    if (!result.ok) throw refusedSpend(result, channel, cost);
+    if (!result.ok) throw refusedSpend(result, channel, cost, { voucher: signed });
     const { channelId, accepted, spent, reserved, escrowed } = result.balance;
     return {
       valid: true,

@@ -133,7 +133,11 @@ class ChargeIntent implements Intent {
     // Whether a pushed payment came in time, the chain says.
     if (difference === undefined) return { enforceExpiry: !moved };
     if (standing === "new") {
-      throw new RefusedError("challenge-mismatch", `This route asks for another ${difference} now.`);
+      const amounts =
+        difference === "amount"
+          ? ` The challenge was for ${order.request.amount} base units, it is ${terms.amount} now: pay the fresh challenge.`
+          : "";
+      throw new RefusedError("challenge-mismatch", `This route asks for another ${difference} now.${amounts}`);
     }
     throw new RefusedError("policy-denied", "The payment is valid, but was made for something else.");
   }

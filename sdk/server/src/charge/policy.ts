@@ -1,6 +1,6 @@
 // The policy of a payment: everything that must hold of a transaction before it is tried, co-signed or sent
 // (draft-solana-charge-00, "Pull Mode Verification", "Split Recipient ATA Creation", "Fee Payer Risks"). Pure.
-import { ChargeRequest, type Refusal, RefusedError } from "@mppsol/core";
+import { ChargeRequest, RefusedError } from "@mppsol/core";
 import { type AccountCreation, type Action, actionOf, type Memo, type Transfer } from "./actions.js";
 import { tokenAccount } from "./addresses.js";
 import { type Cost, costOf, totalOf } from "./cost.js";
@@ -136,10 +136,17 @@ function checkTransfers(transfers: readonly Transfer[], legs: readonly Leg[], pa
     const ofToken = transfer.token?.program === token?.program && transfer.token?.decimals === token?.decimals;
     if (transfer.currency !== request.currency || !ofToken) throw new RefusedError("asset-mismatch");
     const at = open.findIndex(({ account, amount }) => account === transfer.destination && amount === transfer.amount);
-    if (at < 0) throw new RefusedError(strayCode(transfer, legs));
+    if (at < 0) throw stray(transfer, legs);
     open.splice(at, 1);
   }
-  if (open.length > 0) throw new RefusedError("transfer-missing");
+  const [missing] = open;
+  if (missing !== undefined) {
+    const { amount, account } = missing;
+    throw new RefusedError(
+      "transfer-missing",
+      `The transaction lacks the transfer of ${amount} base units to ${account}.`,
+    );
+  }
 }
 
 /** What the payer pays from. */
@@ -147,10 +154,16 @@ function sourceOf(payer: string, { request, token }: Terms): string {
   return token === undefined ? payer : tokenAccount(payer, request.currency, token.program);
 }
 
-function strayCode({ destination, amount }: Transfer, legs: readonly Leg[]): Refusal.Code {
+/** The refusal of a transfer that is no leg. */
+function stray({ destination, amount }: Transfer, legs: readonly Leg[]): RefusedError {
   const named = legs.filter(({ account }) => account === destination);
   // To the right account, with an amount that no leg there has.
-  return named.length > 0 && named.every((leg) => leg.amount !== amount) ? "amount-mismatch" : "transfer-unexpected";
+  if (named.length === 0 || named.some((leg) => leg.amount === amount)) return new RefusedError("transfer-unexpected");
+  const wanted = named.map((leg) => leg.amount).join(" and ");
+  return new RefusedError(
+    "amount-mismatch",
+    `The transfer to ${destination} is of ${amount} base units; the challenge asks for ${wanted}. Sign a transaction for that.`,
+  );
 }
 
 /** Accounts are created for split recipients only, and at the server's expense only for those that the challenge marks. */
@@ -204,8 +217,19 @@ function checkAssertions(assertions: readonly Of<"assertion">[], own: readonly s
 }
 
 function checkCost(cost: Cost, { maxPriorityLamports, maxLamports }: Sponsorship): void {
-  const tooHigh = cost.priority > maxPriorityLamports || (maxLamports !== undefined && totalOf(cost) > maxLamports);
-  if (tooHigh) throw new RefusedError("fee-too-high");
+  const { priority } = cost;
+  if (priority > maxPriorityLamports) {
+    throw new RefusedError(
+      "fee-too-high",
+      `The priority fee would be ${priority} lamports; at most ${maxPriorityLamports} are paid. Lower the price of a compute unit, or their limit.`,
+    );
+  }
+  if (maxLamports !== undefined && totalOf(cost) > maxLamports) {
+    throw new RefusedError(
+      "fee-too-high",
+      `The transaction would cost ${totalOf(cost)} lamports; at most ${maxLamports} are paid. Lower its fee, or create fewer accounts.`,
+    );
+  }
 }
 
 /** The server's key pays the fee and the rent of accounts that the challenge marks; it has no other part in anything. */

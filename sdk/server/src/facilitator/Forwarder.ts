@@ -20,6 +20,16 @@ const LATER = "voucher_over_deposit";
 /** A refusal that is looked at again: it is being settled, or may be for a moment only. */
 const CLOSING = /^(channel|session)_closing$/;
 
+/** What became of the vouchers of a channel when the seller stopped. */
+export type HandedIn =
+  /** The facilitator has the highest one, which is cashed without the seller; or there is nothing to cash. */
+  | { readonly kind: "handed-in"; readonly channelId: string }
+  /**
+   * It does not: `amount` base units, accepted in all, are cashed when a process on the same store hands it in. With a store
+   * that forgets, never.
+   */
+  | { readonly kind: "left"; readonly channelId: string; readonly amount: bigint; readonly error: Error };
+
 export class Forwarder {
   readonly #options: ManagedOptions;
   readonly #channels: ManagedChannels;
@@ -51,13 +61,17 @@ export class Forwarder {
     this.#schedule(0);
   }
 
-  /** Hands in what is waiting, once, and goes on no more. */
-  async stop(): Promise<void> {
+  /**
+   * Hands in what is waiting, once, and goes on no more.
+   * @returns what became of each channel that this process had served since it was handed in last; what is left is told to
+   * `onError` and, as `not-handed-in`, to `onEvent`, too. Called again, it tries again with those.
+   */
+  async stop(): Promise<readonly HandedIn[]> {
     this.#stopping = true;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     await this.#round;
-    await this.#each([...this.#waiting]);
+    return this.#last([...this.#waiting]);
   }
 
   /** One round. Never rejects: what goes wrong is told to `onError`, and tried again in the next. */
@@ -104,12 +118,37 @@ export class Forwarder {
     await this.#each([...this.#waiting]);
   }
 
-  async #each(channelIds: readonly string[]): Promise<void> {
+  async #each(channelIds: readonly string[], told: (error: unknown, channelId: string) => unknown = this.#report) {
     const left = channelIds.values();
     const worker = async () => {
-      for (const channelId of left) await this.flush(channelId).catch(this.#options.onError);
+      for (const channelId of left) await this.flush(channelId).catch((error: unknown) => told(error, channelId));
     };
     await Promise.all(Array.from({ length: CONCURRENCY }, worker));
+  }
+
+  readonly #report = (error: unknown): void => this.#options.onError(error);
+
+  /** Each of them once more; nobody comes after. */
+  async #last(channelIds: readonly string[]): Promise<readonly HandedIn[]> {
+    const errors = new Map<string, Error>();
+    await this.#each(channelIds, (error, channelId) => {
+      this.#options.onError(error);
+      errors.set(channelId, error instanceof Error ? error : new Error(String(error)));
+    });
+    const outcomes: HandedIn[] = [];
+    for (const channelId of channelIds) {
+      const error = errors.get(channelId);
+      outcomes.push(error === undefined ? { kind: "handed-in", channelId } : await this.#left(channelId, error));
+    }
+    return outcomes;
+  }
+
+  async #left(channelId: string, error: Error): Promise<HandedIn> {
+    const { store, onEvent, onError } = this.#options;
+    const channel = await store.channels.get(channelId).catch(onError);
+    const amount = channel?.accepted ?? 0n;
+    onEvent({ type: "not-handed-in", channelId, amount, error });
+    return { kind: "left", channelId, amount, error };
   }
 
   /** Everything in the store that is not over: what a process that died had accepted, and what has ended elsewhere. */

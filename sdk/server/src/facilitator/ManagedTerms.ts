@@ -107,7 +107,9 @@ export class ManagedTerms {
     }
     const error = new SettlementError(
       `terms_${wrong}_mismatch`,
-      `The facilitator's ${wrong} is not what was asked for.`,
+      wrong === "amount"
+        ? `The facilitator's amount is ${request.amount} base units; ${amount} were asked for.`
+        : `The facilitator's ${wrong} is not what was asked for.`,
     );
     onError(error);
     throw new RefusedError("unavailable", error.message, { reason: error.code }, { cause: error });

@@ -2,6 +2,7 @@
 export type { Tendered } from "./ChargeDesk.js";
 export { SettlementError, type SettlementErrorOptions } from "./errors.js";
 export type { Fetch } from "./exchange.js";
+export type { HandedIn } from "./Forwarder.js";
 export { type Facilitator, type FacilitatorOptions, facilitator, isFacilitator } from "./facilitator.js";
 export type { ManagedSessions } from "./ManagedSessions.js";
 export type { ManagedSettings, SellerOptions } from "./managed.js";

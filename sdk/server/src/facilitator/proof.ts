@@ -53,7 +53,10 @@ export function checkProof(
   request: ChargeRequest.ChargeRequest,
 ): void {
   same("recipient", proof.recipient, request.recipient);
-  same("amount", proof.amount, request.amount);
+  if (proof.amount !== request.amount) {
+    const amounts = `The facilitator speaks of ${proof.amount} base units; the challenge asks for ${request.amount}.`;
+    throw mismatch("amount", amounts);
+  }
   same("asset", proof.asset, request.currency);
   same("network", proof.network, request.network);
   same("fee_payer", proof.feePayer, request.feePayerKey);

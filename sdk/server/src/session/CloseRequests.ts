@@ -76,7 +76,10 @@ export class CloseRequests {
     const raises = cumulativeAmount > channel.accepted;
     checkVoucher(voucher, channel, raises && channel.status === "open" ? "cash" : "authenticate", this.#books);
     // A lower one is an old one: somebody else may have seen it, and to cash it would give up what came after.
-    if (cumulativeAmount < channel.accepted) throw new RefusedError("close-voucher", undefined, figures(channel));
+    if (cumulativeAmount < channel.accepted) {
+      const detail = `The voucher is for ${cumulativeAmount} base units; ${channel.accepted} are accepted already. Close by a voucher for that, or more.`;
+      throw new RefusedError("close-voucher", detail, figures(channel));
+    }
     return raises ? voucher : undefined;
   }
 
@@ -101,7 +104,7 @@ export class CloseRequests {
     const result = await store.channels.spend({ channelId: channel.channelId, voucher, cost: 0n, now: now() });
     // Closed meanwhile, or a higher one came: then it is not needed.
     if (result.ok || result.refusal === "closed" || result.refusal === "not-monotonic") return;
-    throw refusedSpend(result, channel, 0n);
+    throw refusedSpend(result, channel, 0n, { voucher });
   }
 
   /**

@@ -27,6 +27,11 @@ export class Debits {
     this.#books = books;
   }
 
+  /** Base units that a client's voucher has to add, at least. */
+  get minDelta(): bigint | undefined {
+    return this.#books.minVoucherDelta;
+  }
+
   /** Debits and reserves, or says why not. Throws {StoreError}. */
   move(movement: Movement): Promise<SpendResult> {
     const { channel, voucher } = movement;

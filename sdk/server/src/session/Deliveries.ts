@@ -42,7 +42,10 @@ export class Deliveries {
       defined({ channel, cost: cost.debit, reserve: cost.reserve, delivery, voucher }),
     );
     if (result.ok) return this.#grant(paying, delivery, result.balance, { ...cost, prepaid: 0n, settled: 0n });
-    if (result.refusal !== "replay") throw refusedSpend(result, channel, cost.debit + cost.reserve);
+    if (result.refusal !== "replay") {
+      const { minDelta } = this.#debits;
+      throw refusedSpend(result, channel, cost.debit + cost.reserve, { voucher, minDelta });
+    }
     return this.#again(paying, cost, result.delivery, result.balance);
   }
 

@@ -204,9 +204,13 @@ export class Opener {
     if (found.kind === "absent") throw new RefusedError("unavailable");
     if (found.kind === "foreign") throw new RefusedError("open-state", `The account is no channel: ${found.problem}.`);
     const { channel } = found;
-    const differs = difference(channel, row) ?? (channel.deposit < deposit ? "deposit" : undefined);
+    const differs = difference(channel, row);
     if (differs !== undefined)
       throw new RefusedError("open-state", `${differs} on chain is another.`, { field: differs });
+    if (channel.deposit < deposit) {
+      const amounts = `The deposit on chain is ${channel.deposit} base units; the credential says ${deposit}.`;
+      throw new RefusedError("open-state", amounts, { field: "deposit" });
+    }
     if (channel.status === "closing") {
       await store.channels.observe(channelId, { closureStartedAt: Number(channel.closureStartedAt) }, now());
     }

@@ -58,6 +58,8 @@ const CODES = {
 } as const;
 
 const TOPUP = 3;
+/** The instruction's number, and the amount. */
+const TOPUP_LENGTH = 1 + 8;
 const FEE_LAMPORTS = 5_000n;
 
 export class TopUps {
@@ -136,7 +138,14 @@ export class TopUps {
     }
     const accounts = expected.keys.map((key) => key.pubkey.toBase58());
     if (accounts.join() !== call.accounts.join()) throw new RefusedError("topup-instructions");
-    if (!expected.data.equals(call.data)) throw new RefusedError("topup-amount");
+    if (!expected.data.equals(call.data)) {
+      if (call.data.length !== TOPUP_LENGTH) throw new RefusedError("topup-instructions");
+      const locked = Buffer.from(call.data).readBigUInt64LE(1);
+      throw new RefusedError(
+        "topup-amount",
+        `The credential says ${amount} base units, the transaction adds ${locked}. Send a credential for what it adds.`,
+      );
+    }
     checkWritable(given, new Set([feePayer, ...accounts.slice(0, 4)]), CODES);
     return given;
   }
@@ -146,7 +155,11 @@ export class TopUps {
     const { minimumDeposit = 0n, minimumTopUp } = this.#settings;
     const least = minimumTopUp ?? (price > minimumDeposit ? price : minimumDeposit);
     if (sponsored && amount < least) {
-      throw new RefusedError("topup-too-small", undefined, { minimumTopUp: String(least) });
+      throw new RefusedError(
+        "topup-too-small",
+        `The top-up is ${amount} base units; the fee is paid for ${least} at least. Add that, or more, at once.`,
+        { minimumTopUp: String(least) },
+      );
     }
   }
 
@@ -161,7 +174,10 @@ export class TopUps {
     const { rpc, feePayer, maxPriorityFeeLamports } = this.#settings;
     const { transaction, hash } = given;
     if (channel.escrowed + action.additionalAmount > Integer.MAX_U64) {
-      throw new RefusedError("topup-amount", "The deposit would exceed 64 bits.");
+      throw new RefusedError(
+        "topup-amount",
+        `The deposit of ${channel.escrowed} and ${action.additionalAmount} more base units exceed 64 bits. Add less.`,
+      );
     }
     const lastValidBlockHeight = await beforeTaking(async () => {
       await this.#simulate(given);
@@ -224,7 +240,12 @@ export class TopUps {
     if (found.kind === "absent") throw new RefusedError("channel-closed");
     if (found.kind === "foreign") throw new RefusedError("topup-state", `The account is no channel: ${found.problem}.`);
     const { deposit } = found.channel;
-    if (deposit < landed.least) throw new RefusedError("topup-state");
+    if (deposit < landed.least) {
+      throw new RefusedError(
+        "topup-state",
+        `The deposit on chain is ${deposit} base units, not ${landed.least} or more, as after this top-up. Ask again later.`,
+      );
+    }
     const counted = await store.channels.topup(channelId, deposit, now());
     if (counted === undefined) throw new RefusedError("channel-unknown");
     const signature = record.signature as string;

@@ -74,6 +74,7 @@ export class Visits {
           { refusal: "not-monotonic", balance: await this.#desk.channels.known(channelId) },
           channel,
           0n,
+          { voucher },
         );
       }
       checkVoucher(voucher, channel, "pay", this.#desk.rules(channel));
@@ -142,9 +143,10 @@ export class Visits {
     const result = await this.#desk.debits.move({ channel, voucher, cost: 0n });
     const { channelId } = channel;
     if (!result.ok) {
+      const { minDelta } = this.#desk.debits;
       const known = await this.#desk.channels.known(channelId);
       const again = result.refusal === "not-monotonic" && known.highestVoucher?.signature === voucher.signature;
-      if (!again) throw await this.#inspected(refusedSpend(result, channel, 0n), channel);
+      if (!again) throw await this.#inspected(refusedSpend(result, channel, 0n, { voucher, minDelta }), channel);
     }
     return this.#answer(await this.#desk.channels.known(channelId), challenged);
   }

@@ -143,7 +143,11 @@ function checkTerms(open: SessionAction.Open, request: SessionRequest.SessionReq
   }
   const least = request.minimumDeposit ?? 1n;
   if (open.depositAmount === 0n || open.depositAmount < least) {
-    throw new RefusedError("open-deposit", undefined, { minimumDeposit: String(least) });
+    throw new RefusedError(
+      "open-deposit",
+      `The deposit is ${open.depositAmount} base units; channels are opened with ${least} at least. Deposit that, or more.`,
+      { minimumDeposit: String(least) },
+    );
   }
 }
 
@@ -244,7 +248,11 @@ function checkArguments(data: Uint8Array, open: SessionAction.Open, settings: Op
   }
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   if (view.getBigUint64(1, true) !== open.salt) mismatch("salt");
-  if (view.getBigUint64(9, true) !== open.depositAmount) mismatch("depositAmount");
+  const deposit = view.getBigUint64(9, true);
+  if (deposit !== open.depositAmount) {
+    const { depositAmount } = open;
+    mismatch("depositAmount", `the credential says ${depositAmount} base units, the transaction locks ${deposit}`);
+  }
   if (view.getUint32(17, true) !== open.gracePeriodSeconds) throw new RefusedError("open-grace-period");
   if (view.getBigUint64(21, true) !== open.openSlot) mismatch("openSlot");
   if (!Buffer.from(Splits.encode(settings.distributionSplits)).equals(data.subarray(FIXED_LENGTH))) {

@@ -30,6 +30,8 @@ export type SessionEvent =
   | { readonly type: "lost"; readonly channelId: string; readonly amount: bigint }
   /** The fee payer had `lamports`, too few for this transaction, and the payee's key paid for it: fill it up. */
   | { readonly type: "fee-payer-low"; readonly lamports: bigint; readonly signature: string }
+  /** The seller stops, and the facilitator does not have the channel's highest voucher: `amount` is accepted in all. */
+  | { readonly type: "not-handed-in"; readonly channelId: string; readonly amount: bigint; readonly error: Error }
   /** The channel's rent is back, or there is none. */
   | { readonly type: "reclaimed"; readonly channelId: string; readonly signature?: string }
   /** Something went wrong that nobody else is told; it is tried again. */

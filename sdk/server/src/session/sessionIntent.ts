@@ -67,7 +67,9 @@ class SessionIntent implements Intent {
     const asked = await this.#read(credential.challenge);
     const { request } = asked;
     const field = await this.#difference(action, asked);
-    if (field !== undefined) throw mismatch(field);
+    if (field !== undefined) {
+      throw mismatch(field, field === "amount" ? await this.#amounts(request) : undefined);
+    }
     if (request.channelId !== undefined && request.channelId !== channelId) throw mismatch("methodDetails.channelId");
     return { enforceExpiry: action === "open" };
   }
@@ -94,6 +96,12 @@ class SessionIntent implements Intent {
     if (action === "open") return SessionRequest.sameTerms(request, terms);
     // The price does not matter to who adds to the deposit or leaves: a seller that raises it must not keep anybody.
     return (["recipient", "currency", "network", "channelProgram"] as const).find((key) => request[key] !== terms[key]);
+  }
+
+  /** What differs, in numbers. */
+  async #amounts(request: Request): Promise<string> {
+    const { amount } = await this.#route.server.terms(this.#route, request);
+    return `The challenge was for ${request.amount} base units, it is ${amount} now: go on by the fresh challenge.`;
   }
 
   /** @throws {RefusedError} `malformed-credential`, `unavailable` */
@@ -140,8 +148,9 @@ function reading<T>(read: () => T): T {
   }
 }
 
-function mismatch(field: string): RefusedError {
-  return new RefusedError("challenge-mismatch", `The challenge has another ${field} than this route.`, { field });
+function mismatch(field: string, more?: string): RefusedError {
+  const detail = `The challenge has another ${field} than this route.`;
+  return new RefusedError("challenge-mismatch", more === undefined ? detail : `${detail} ${more}`, { field });
 }
 
 /** A channel that cannot go on gets a challenge for a new one. */

@@ -2,10 +2,11 @@
 // are in the store before anybody is answered.
 import { RefusedError, type SessionAction, SignedVoucher } from "@mppsol/core";
 import {
+  beyondDeposit,
   type Channels,
   checkProof,
   checkVoucher,
-  figures,
+  notMonotonic,
   refusedSpend,
   type SessionServerSettings,
 } from "@mppsol/server/parts";
@@ -56,7 +57,7 @@ export class Vouchers {
     const result = await store.channels.spend({ channelId, voucher, cost: 0n, now: now(), mayExpireSooner });
     if (result.ok) return { channel: { ...channel, ...result.balance }, voucher };
     if (result.refusal === "not-monotonic") return this.#again(channels, voucher);
-    throw await this.#refused(refusedSpend(result, channel, 0n), channelId, channels);
+    throw await this.#refused(refusedSpend(result, channel, 0n, { voucher }), channelId, channels);
   }
 
   /**
@@ -79,8 +80,8 @@ export class Vouchers {
       channels.requireOpen(channel);
       const { accepted, escrowed, highestVoucher } = channel;
       if (cumulativeAmount === accepted && highestVoucher !== undefined) return { channel, voucher: highestVoucher };
-      if (cumulativeAmount <= accepted) throw new RefusedError("voucher-not-monotonic", undefined, figures(channel));
-      if (cumulativeAmount > escrowed) throw new RefusedError("deposit-exhausted", undefined, figures(channel));
+      if (cumulativeAmount <= accepted) throw notMonotonic(cumulativeAmount, channel);
+      if (cumulativeAmount > escrowed) throw beyondDeposit("deposit-exhausted", cumulativeAmount, channel);
       const voucher = await this.#signed(channel, cumulativeAmount, settings);
       const { store, now } = this.#parts;
       // What is signed is spent: nothing of it is given back at the close.
@@ -94,7 +95,7 @@ export class Vouchers {
       });
       if (result.ok) return { channel: { ...channel, ...result.balance }, voucher };
       if (result.refusal === "conflict" || result.refusal === "not-monotonic") continue;
-      throw await this.#refused(refusedSpend(result, channel, cost), channelId, channels);
+      throw await this.#refused(refusedSpend(result, channel, cost, { voucher }), channelId, channels);
     }
     throw new RefusedError("unavailable");
   }
@@ -113,7 +114,7 @@ export class Vouchers {
   async #again(channels: Channels, voucher: SignedVoucher.SignedVoucher): Promise<Kept> {
     const channel = await channels.known(voucher.voucher.channelId);
     if (same(channel.highestVoucher, voucher)) return { channel, voucher };
-    throw new RefusedError("voucher-not-monotonic", undefined, figures(channel));
+    throw notMonotonic(voucher.voucher.cumulativeAmount, channel);
   }
 
   /** A refusal because the channel is over, said more precisely. */

@@ -50,9 +50,10 @@ function checkKind({ x402Version, paymentPayload, paymentRequirements }: Payment
 /** What the payer has accepted must be what the seller asks for. Version 1's payments do not say what they accept. */
 function checkAgreement({ accepted }: X402.Payment, wanted: X402.Requirements): void {
   const field = accepted && X402.difference(accepted, wanted);
-  if (field !== undefined) {
-    throw new FacilitatorError("invalid_payment_requirements", `The payer has accepted another ${field}.`);
-  }
+  if (field === undefined) return;
+  const amounts =
+    field === "amount" ? ` It has accepted ${accepted?.amount} base units; the seller asks for ${wanted.amount}.` : "";
+  throw new FacilitatorError("invalid_payment_requirements", `The payer has accepted another ${field}.${amounts}`);
 }
 
 async function requestOf(
