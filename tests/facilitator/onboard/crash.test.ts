@@ -86,6 +86,7 @@ describe("onboarding by many hands", () => {
       books.watch((await insist(agent)).roleId);
     });
     expect(statements).to.be.greaterThan(20);
+    const out = await rentOut(database);
     for (let failure = 0; failure < 2 * statements; failure++) {
       const agent = new Agent(office, books.person());
       const before = await sponsors();
@@ -99,6 +100,10 @@ describe("onboarding by many hands", () => {
       expect(await books.tokens(agent.wallet.publicKey), where).to.equal(0n);
       // One account, one channel with its escrow, two signatures each.
       expect(before - (await sponsors()), where).to.equal(ACCOUNT_RENT + CHANNEL_RENT + 20_000n);
+      expect(await rentOut(database), where).to.deep.equal({
+        onboarding: out.onboarding! + BigInt(failure + 1) * ACCOUNT_RENT,
+        sessions: out.sessions! + BigInt(failure + 1) * CHANNEL_RENT,
+      });
     }
   }).timeout(180_000);
 
@@ -259,33 +264,46 @@ const down: Fault = () => Promise.reject(new RpcError("test", new Error("down"))
 /** Rent of a channel and of its escrow. */
 const CHANNEL_RENT = 2_672_640n + ACCOUNT_RENT;
 
-/** How many statements `work` needs. */
+/** What is counted as out. */
+async function rentOut(database: Database): Promise<Record<string, bigint>> {
+  const text = "SELECT bucket, lamports::text FROM facilitator_rent_out WHERE bucket IN ('onboarding', 'sessions')";
+  const rows = await database.query({ name: "test_rent_out", text }, []);
+  return Object.fromEntries(rows.map(([bucket, lamports]) => [bucket, BigInt(lamports!)]));
+}
+
+type Steps = { -readonly [K in "query" | "transaction"]: Database[K] };
+
+/** How many statements and transactions `work` needs. */
 async function counted(database: Database, work: () => Promise<void>): Promise<number> {
-  const { query } = database;
   let count = 0;
-  const counting = database as { query: Database["query"] };
-  counting.query = (...args) => {
+  const heal = instead(database, (step) => {
     count++;
-    return query(...args);
-  };
+    return step();
+  });
   await work();
-  counting.query = query;
+  heal();
   return count;
 }
 
-/** Fails once, at the statement with this number; `after` it was done, or instead. What makes it well again. */
+/** Fails once, at the statement or transaction with this number; `after` it was done, or instead. What makes it well again. */
 function failing(database: Database, at: number, after: boolean): () => void {
-  const { query } = database;
   let left = at;
-  const mortal = database as { query: Database["query"] };
-  mortal.query = async (...args) => {
+  return instead(database, async (step) => {
     const dies = left-- === 0;
     if (dies && !after) throw new StoreError("the connection was lost");
-    const rows = await query(...args);
+    const done = await step();
     if (dies) throw new StoreError("the connection was lost");
-    return rows;
-  };
+    return done;
+  });
+}
+
+/** Every step goes by `take`. What undoes it. */
+function instead(database: Database, take: <T>(step: () => Promise<T>) => Promise<T>): () => void {
+  const { query, transaction } = database;
+  const steps = database as Steps;
+  steps.query = (...args) => take(() => query(...args));
+  steps.transaction = (work) => take(() => transaction(work));
   return () => {
-    mortal.query = query;
+    Object.assign(steps, { query, transaction });
   };
 }
