@@ -209,6 +209,27 @@ for (const [name, start] of Object.entries(apps)) {
       });
     }
 
+    it("refuses what names two hosts, one of which a price would be found for, and the other served", async () => {
+      await serve();
+      const two = { ":authority": "cheap.example", host: "dear.example" };
+      for (const answer of [await ask("/stream", undefined, two), await ask("/echo", body, two)]) {
+        expect([answer.status, JSON.parse(answer.body).code]).to.deep.equal([400, "request-ambiguous"]);
+      }
+      expect(made.charge.contexts).to.deep.equal([]);
+      expect((await ask("/stream", undefined, { ":authority": "Dear.example", host: "dear.example" })).status).to.equal(
+        402,
+      );
+    });
+
+    it("refuses a path that is another one in its URL", async () => {
+      await serve();
+      const answer = await ask("/stream", undefined, { ":path": "/stream/../echo" });
+      // Where a router has come first, there is nothing there.
+      if (name === "Fastify") expect(answer.status).to.equal(404);
+      else expect([answer.status, JSON.parse(answer.body).code]).to.deep.equal([400, "request-ambiguous"]);
+      expect(made.charge.contexts).to.deep.equal([]);
+    });
+
     it("takes a body in parts, and one that is empty, whose end the handler still hears", async () => {
       await serve();
       const parts = async (headers: OutgoingHttpHeaders = {}): Promise<Answer> => {

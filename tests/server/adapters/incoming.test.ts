@@ -1,7 +1,7 @@
 // From Node's message to a web request: nothing that a client writes may make it a request to somebody else.
 import type { IncomingMessage } from "node:http";
 import { expect } from "chai";
-import { targetOf, toRequest } from "../../../sdk/server/src/adapters/incoming.ts";
+import { requireOneMeaning, targetOf, toRequest } from "../../../sdk/server/src/adapters/incoming.ts";
 
 const { signal } = new AbortController();
 
@@ -39,6 +39,42 @@ describe("the request of a Node message", () => {
     for (const url of ["mailto:.evil.example", "*", "", "evil.example:443"]) {
       expect(targetOf(message(url)), url).to.equal("/");
       expect(urlOf(url), url).to.equal("http://shop.example/");
+    }
+  });
+
+  it("is refused where it names two hosts, or a path that its URL does not have", () => {
+    const check = (url: string, headers: Record<string, string> = { host: "shop.example" }) =>
+      requireOneMeaning(message(url, headers));
+    const two = { ":authority": "cheap.example", host: "dear.example" };
+    expect(() => check("/joke", two)).to.throw("in two ways");
+    check("/joke", { ":authority": "Shop.example:443", host: "shop.example:443" });
+    check("/joke", { ":authority": "shop.example" });
+    check("/joke", {});
+    for (const path of [
+      "/dear/../cheap",
+      "/dear/%2e%2E/cheap",
+      "/dear/.%2e",
+      "/..",
+      "/./joke",
+      "/dear\\..\\cheap",
+      "/%2e",
+    ]) {
+      expect(() => check(path), path).to.throw("in two ways");
+      // It is the URL, which prices are found by, that says something else.
+      expect(new URL(urlOf(path)).pathname).not.to.equal(path);
+    }
+    for (const path of [
+      "/joke.",
+      "/.well-known/x",
+      "/a..b/...",
+      "/%2e%2ea/%2fe",
+      "/joke?a=/../b",
+      "//x//y",
+      "/a%5cb",
+      "/a;b/c",
+    ]) {
+      check(path);
+      expect(urlOf(path), path).to.equal(`http://shop.example${path}`);
     }
   });
 

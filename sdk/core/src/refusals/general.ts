@@ -45,6 +45,11 @@ export const GENERAL = table({
     problem: "about:blank",
     detail: "This Idempotency-Key was used for another request.",
   },
+  "request-ambiguous": {
+    status: 400,
+    problem: "about:blank",
+    detail: "The request names its host, or its path, in two ways.",
+  },
   "request-too-large": { status: 413, problem: "about:blank", detail: "The request body is too large." },
   unavailable: {
     status: 503,

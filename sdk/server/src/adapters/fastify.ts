@@ -9,7 +9,7 @@ import type { Guard } from "../http/guard.js";
 import type { PaidRequest } from "../http/paid-request.js";
 import { refuse } from "../http/refuse.js";
 import { breakOff, hearNoMore, http2Stream, mayHaveBody } from "./http2.js";
-import { clientSignal, toRequest } from "./incoming.js";
+import { clientSignal, requireOneMeaning, toRequest } from "./incoming.js";
 import { splitChallenges } from "./outgoing.js";
 import { setContext } from "./payment-of.js";
 
@@ -34,12 +34,16 @@ export const payments: FastifyPluginCallback = Object.assign(
   ((app, _options, done) => {
     app.addHook("preParsing", async (request, reply, payload) => {
       const guard = guardOf(request);
-      if (guard === undefined || !mayHaveBody(request.raw)) return payload;
+      if (guard === undefined) return payload;
+      const refusal = refusalIn(() => requireOneMeaning(request.raw));
+      if (refusal !== undefined) {
+        await turnAway(reply, refusal);
+        return payload;
+      }
+      if (!mayHaveBody(request.raw)) return payload;
       const body = await collect(payload, guard.route.maxBodyBytes);
       if (body === undefined) {
-        const refusal = new RefusedError("request-too-large");
-        if (http2Stream(reply.raw) !== undefined) hearNoMore(reply.raw);
-        await answer(reply, refuse({ refusal, requestId: newRequestId(), challenges: [] }));
+        await turnAway(reply, new RefusedError("request-too-large"));
         return payload;
       }
       bodies.set(request, body);
@@ -83,6 +87,16 @@ function guardOf(request: FastifyRequest): Guard | undefined {
   return request.routeOptions.config?.paid;
 }
 
+function refusalIn(check: () => void): RefusedError | undefined {
+  try {
+    check();
+    return undefined;
+  } catch (error) {
+    if (error instanceof RefusedError) return error;
+    throw error;
+  }
+}
+
 /** Undefined when there are more than `limit` bytes. */
 async function collect(payload: AsyncIterable<unknown>, limit: number): Promise<Uint8Array | undefined> {
   const chunks: Uint8Array[] = [];
@@ -93,6 +107,12 @@ async function collect(payload: AsyncIterable<unknown>, limit: number): Promise<
     if (length > limit) return undefined;
   }
   return Buffer.concat(chunks, length);
+}
+
+/** Refuses before the body is read to its end. */
+async function turnAway(reply: FastifyReply, refusal: RefusedError): Promise<void> {
+  if (http2Stream(reply.raw) !== undefined) hearNoMore(reply.raw);
+  await answer(reply, refuse({ refusal, requestId: newRequestId(), challenges: [] }));
 }
 
 /** Answers with a response that is small, and no handler's. */

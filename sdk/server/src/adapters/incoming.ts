@@ -1,5 +1,6 @@
 // From Node's incoming message to a web `Request`, for the adapters of frameworks that are built on it.
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { RefusedError } from "@mppsol/core";
 import { wasSent } from "./http2.js";
 
 /** A host that may stand in a URL. What a client sends besides is not trusted further than that. */
@@ -13,6 +14,22 @@ export function targetOf(message: IncomingMessage & { readonly originalUrl?: str
   const { pathname = "", search = "" } = URL.canParse(url) ? new URL(url) : {};
   // `mailto:x` is a URL as well; a path that begins with no / would be read as a part of the host.
   return pathname.startsWith("/") ? pathname + search : "/";
+}
+
+/** What URLs leave out of a path, and what they write as a /. */
+const REWRITTEN = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)|\\/i;
+
+/**
+ * Throws for a message that says in two ways what it is for: the price would be found for the one, and the framework would
+ * serve the other. Of HTTP/2, where `:authority` and `Host` differ (RFC 9113, section 8.3.1: malformed); any, where its path is
+ * not what its URL says. No client sends such by itself.
+ * @throws {RefusedError} `request-ambiguous`
+ */
+export function requireOneMeaning(message: IncomingMessage): void {
+  const { ":authority": authority, host } = message.headers;
+  const hosts = typeof authority === "string" && host !== undefined && authority.toLowerCase() !== host.toLowerCase();
+  const [path = ""] = targetOf(message).split(/[?#]/, 1);
+  if (hosts || REWRITTEN.test(path)) throw new RefusedError("request-ambiguous");
 }
 
 /** The request, its body the given bytes. */

@@ -7,7 +7,7 @@ import { refusalOf } from "../http/refusal.js";
 import { refuse } from "../http/refuse.js";
 import { capture } from "./capture.js";
 import { hearNoMore } from "./http2.js";
-import { clientSignal, targetOf, toRequest } from "./incoming.js";
+import { clientSignal, requireOneMeaning, targetOf, toRequest } from "./incoming.js";
 import { send } from "./outgoing.js";
 import { setContext } from "./payment-of.js";
 import { ClientGoneError, rawBody } from "./raw-body.js";
@@ -27,6 +27,7 @@ export async function answer(
   const signal = clientSignal(response);
   let body: Uint8Array;
   try {
+    requireOneMeaning(message);
     body = await rawBody(message, guard.route.maxBodyBytes);
   } catch (error) {
     return unreadable(error, message, response);

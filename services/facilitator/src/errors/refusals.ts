@@ -18,6 +18,7 @@ const CODES: Readonly<Record<Refusal.Code, Code>> = {
   "idempotency-key-invalid": "idempotency_key_invalid",
   "idempotency-in-flight": "idempotency_key_in_flight",
   "idempotency-mismatch": "idempotency_key_reused",
+  "request-ambiguous": "invalid_request",
   "request-too-large": "payload_too_large",
   unavailable: "upstream_unavailable",
   "internal-error": "internal_error",
