@@ -52,7 +52,13 @@ describe("mppsol-facilitator", () => {
     expect(out).to.match(/^\d+\.\d+\.\d+\n$/);
   });
 
-  for (const args of [["--bogus"], ["--port"], ["what"], ["demo-charge", "twice"]]) {
+  for (const args of [
+    ["--bogus"],
+    ["--port"],
+    ["what"],
+    ["demo-charge", "twice"],
+    ["close-accounts", "--older-than", "soon"],
+  ]) {
     it(`refuses ${args.join(" ")}, with 2`, async () => {
       expect(await command(args)).to.equal(2);
       expect(err).to.include("--help");

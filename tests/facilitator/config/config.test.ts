@@ -106,6 +106,39 @@ describe("the configuration of the facilitator", () => {
     expect(faulty({ MIN_CHARGE: "-1" })).to.deep.equal(["MIN_CHARGE"]);
   });
 
+  it("bounds the rent that is out, such that no seller and no buyer can have all of it", () => {
+    const rents = (environment: Record<string, string>) => {
+      const { sponsorRentLamports, sponsorRentLamportsPerSeller, onboardRentLamports } = read(environment).config;
+      return [sponsorRentLamports, sponsorRentLamportsPerSeller, onboardRentLamports];
+    };
+    expect(rents({})).to.deep.equal([100_000_000_000n, 20_000_000_000n, 100_000_000_000n]);
+    expect(rents(mainnet())).to.deep.equal([2_000_000_000n, 400_000_000n, 1_000_000_000n]);
+    expect(rents(mainnet({ SPONSOR_RENT_LAMPORTS: "50000000" }))).to.deep.equal([
+      50_000_000n,
+      10_000_000n,
+      1_000_000_000n,
+    ]);
+    expect(rents(mainnet({ SPONSOR_RENT_LAMPORTS: "0" }))[0], "no sessions").to.equal(0n);
+    const greedy = { SPONSOR_RENT_LAMPORTS: "1000000000", SPONSOR_RENT_LAMPORTS_PER_SELLER: "500000001" };
+    expect(faulty(mainnet(greedy))).to.deep.equal(["SPONSOR_RENT_LAMPORTS_PER_SELLER"]);
+    const known = keys.second.publicKey.toBase58();
+    expect(faulty(mainnet({ ...greedy, SELLERS: known }))).to.deep.equal([]);
+    expect(faulty(mainnet({ SPONSOR_RENT_LAMPORTS: "39999999" }))).to.deep.equal(["MAX_OPEN_SESSIONS_PER_BUYER"]);
+    expect(faulty(mainnet({ SPONSOR_RENT_LAMPORTS: "40000000" }))).to.deep.equal([]);
+    expect(faulty(mainnet({ ONBOARD_RENT_LAMPORTS: "-1" }))).to.deep.equal(["ONBOARD_RENT_LAMPORTS"]);
+  });
+
+  it("makes few accounts of new wallets a day for one client, but where lamports are free", () => {
+    expect(read().config.onboardAccountsPerDayPerClient).to.equal(100);
+    expect(read(mainnet()).config.onboardAccountsPerDayPerClient).to.equal(5);
+    expect(read(mainnet({ ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT: "0" })).config.onboardAccountsPerDayPerClient).to.equal(
+      0,
+    );
+    expect(faulty(mainnet({ ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT: "x" }))).to.deep.equal([
+      "ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT",
+    ]);
+  });
+
   it("reads keys in the forms that they come in, from variables and files", () => {
     const file = join(dataDir, "key.json");
     writeFileSync(file, `${json(keys.feePayer)}\n`);
