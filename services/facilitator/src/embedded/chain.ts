@@ -13,10 +13,10 @@ const SLOT_MS = 800;
 const FEE_PAYER_LAMPORTS = 10_000_000_000n;
 const SETTLEMENT_LAMPORTS = 1_000_000_000n;
 
-/** Where the program of sessions is: beside this package, or in the repository that it is built in. */
+/** Where the program of sessions is: in the repository that this is built in, or in this package, into which it is packed. */
 const FOLDERS = [
-  fileURLToPath(new URL("../../artifacts", import.meta.url)),
   fileURLToPath(new URL("../../../../artifacts", import.meta.url)),
+  fileURLToPath(new URL("../../artifacts", import.meta.url)),
 ];
 
 /** Path of the program of sessions. @throws {ConfigurationError} when it is not there. */
