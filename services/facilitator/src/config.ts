@@ -63,6 +63,10 @@ export interface Config {
   readonly redisUrl: string | undefined;
   readonly host: string;
   readonly port: number;
+  /** Where metrics and the details of readiness are, and only there. Port 0 picks one. */
+  readonly admin?: { readonly host: string; readonly port: number };
+  /** Without `admin`: whether they are at `port`, for everybody. Absent: on localnet alone. */
+  readonly publicMetrics?: boolean;
   /** As clients see it; names the domain that wallets sign in to. */
   readonly publicUrl: string;
   /** Proxies in front of it that say who asks (X-Forwarded-For). */
@@ -72,8 +76,4 @@ export interface Config {
   readonly drainSeconds: number;
   /** Until `settle` answers 202. Default 30,000 less what the answer takes. */
   readonly settleBudgetMs: number;
-  /** Where metrics and the details of readiness are, and only there. Port 0 picks one. */
-  readonly admin?: { readonly host: string; readonly port: number };
-  /** Without `admin`: whether they are at `port`, for everybody. Absent: on localnet alone. */
-  readonly publicMetrics?: boolean;
 }

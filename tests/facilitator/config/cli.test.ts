@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { VARIABLES } from "@mppsol/facilitator";
+import { Pglite } from "@mppsol/server/parts";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import { run } from "../../../services/facilitator/src/cli/run.ts";
@@ -106,6 +107,116 @@ describe("mppsol-facilitator", () => {
     }
   });
 
+  it("checks the port, the admin port and Redis where the chain is in the process, too", async () => {
+    await occupied(async (port) => {
+      const environment = { PORT: String(port), REDIS_URL: "redis://127.0.0.1:1" };
+      expect(await command(["--check"], environment)).to.equal(1);
+      expect(out).to.match(new RegExp(`^PORT: ${port} is taken on 127\\.0\\.0\\.1`, "m"));
+      expect(out).to.match(/^REDIS_URL: no Redis answers/m);
+      out = "";
+      expect(await command(["--check"], { ADMIN_PORT: String(port) })).to.equal(1);
+      expect(out).to.match(new RegExp(`^ADMIN_PORT: ${port} is taken .* by ADMIN_PORT=…$`, "m"));
+    });
+  });
+
+  it("checks for the program of the chain in the process", async () => {
+    expect(await command(["--check"], { MPPSOL_ARTIFACTS: dataDir })).to.equal(1);
+    expect(err).to.match(/^MPPSOL_ARTIFACTS: must name the folder of mppsol_session\.so/m);
+  });
+
+  it("points out what is not read, and goes on", async () => {
+    expect(await command(["--check"], { RPC_URL: "http://127.0.0.1:1" })).to.equal(0);
+    expect(err).to.equal("mppsol-facilitator: warning: RPC_URL is not read; is RPC_URLS meant?\n");
+    expect(out).to.include("all is well");
+  });
+
+  describe("that cannot start says why in a line or two and what to do, with 1:", () => {
+    let net: Awaited<ReturnType<typeof startChain>>;
+    before(async () => {
+      net = await startChain();
+    });
+    after(() => net.close());
+
+    /** What is said; each line of it but the first names a variable. */
+    const refused = async (environment: Record<string, string>): Promise<string[]> => {
+      expect(await command([], environment)).to.equal(1);
+      expect(out, "nothing has started").to.equal("");
+      const [first, ...lines] = err.trimEnd().split("\n");
+      expect(first).to.equal("mppsol-facilitator: it cannot start");
+      for (const line of lines) expect(line).to.match(/^[A-Z_]+: /);
+      return lines;
+    };
+
+    it("no node", async () => {
+      expect(await refused({ RPC_URLS: "http://127.0.0.1:1/swordfish" })).to.deep.equal([
+        "RPC_URLS: 127.0.0.1:1 does not answer: is it up, and the URL right?; npx mppsol-localnet starts one",
+      ]);
+    });
+
+    it("a node of another cluster", async () => {
+      const lines = await refused({ RPC_URLS: net.url, MPPSOL_NETWORK: "devnet" });
+      expect(lines).to.have.length(1);
+      expect(lines[0]).to.match(/^RPC_URLS: \S+: the node is of localnet, not of devnet; MPPSOL_NETWORK says which/);
+    });
+
+    it("fee payers that were never funded", async () => {
+      const [line, ...others] = await refused({ RPC_URLS: net.url });
+      expect(others).to.deep.equal([]);
+      expect(line).to.match(
+        /^FEE_PAYER_KEYS: (\w{32,44}) has 0 lamports: send it 0\.005 SOL or more, as by: solana airdrop 1 \1 --url/,
+      );
+    });
+
+    it("no database", async () => {
+      const fed = Keypair.generate();
+      net.airdrop(fed.publicKey.toBase58(), 1_000_000_000n);
+      const lines = await refused({
+        RPC_URLS: net.url,
+        DATABASE_URL: "postgresql://user:swordfish@127.0.0.1:1/db",
+        FEE_PAYER_KEYS: `[${fed.secretKey.join(",")}]`,
+        SETTLEMENT_KEY: key(),
+        OPERATOR_KEY: key(),
+        SECRET: "x".repeat(32),
+      });
+      expect(lines).to.deep.equal([
+        "DATABASE_URL: no Postgres answers at 127.0.0.1:1 (ECONNREFUSED): start it, or correct the URL",
+      ]);
+    });
+
+    it("no Redis", async () => {
+      expect(await refused({ REDIS_URL: "redis://:swordfish@127.0.0.1:1" })).to.deep.equal([
+        "REDIS_URL: no Redis answers at 127.0.0.1:1 (ECONNREFUSED): start it, or leave REDIS_URL out, and each instance counts requests by itself",
+      ]);
+    });
+
+    it("an address that is none of this machine", async () => {
+      expect(await refused({ HOST: "192.0.2.1" })).to.deep.equal([
+        "HOST: 192.0.2.1 is no address of this machine; 127.0.0.1 is one",
+      ]);
+    });
+
+    it("an admin port that is taken", async () => {
+      await occupied(async (port) => {
+        expect(await refused({ ADMIN_PORT: String(port) })).to.deep.equal([
+          `ADMIN_PORT: ${port} is taken on 127.0.0.1: stop what listens there, or choose another by ADMIN_PORT=…`,
+        ]);
+      });
+    });
+
+    it("another instance on the same folder", async function () {
+      this.timeout(120_000);
+      const other = new Pglite(join(dataDir, "embedded.db"));
+      try {
+        await other.query({ name: "hold", text: "SELECT 1::text" }, []);
+        expect(await refused({ LOG_LEVEL: "silent" })).to.deep.equal([
+          `MPPSOL_DATA_DIR: another instance (process ${process.pid}) uses ${dataDir}: stop it, or give this one a folder of its own by MPPSOL_DATA_DIR=…`,
+        ]);
+      } finally {
+        await other.close();
+      }
+    });
+  });
+
   it("says that nobody answers where a demo charge is to be paid, with 1", async () => {
     expect(await command(["demo-charge", "--url", "http://127.0.0.1:1"])).to.equal(1);
     expect(err).to.include("nobody answers");
@@ -113,18 +224,13 @@ describe("mppsol-facilitator", () => {
 
   it("says that the port is taken, with 1, and leaves nothing behind", async function () {
     this.timeout(120_000);
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    const { port } = server.address() as { port: number };
-    try {
+    await occupied(async (port) => {
       for (let times = 0; times < 2; times++) {
         err = "";
         expect(await command(["--port", String(port)], { LOG_LEVEL: "silent" })).to.equal(1);
         expect(err).to.match(/^PORT: \d+ is taken on 127\.0\.0\.1: .*PORT=… or --port$/m);
       }
-    } finally {
-      await new Promise((resolve) => server.close(resolve));
-    }
+    });
   });
 
   it("starts by itself, prints a curl that settles a charge, and ends when it is told to", async function () {
@@ -160,6 +266,17 @@ describe("mppsol-facilitator", () => {
     expect(await ended).to.equal(0);
   });
 });
+
+/** While `work` is done, somebody listens at the port that it is given. */
+async function occupied(work: (port: number) => Promise<void>): Promise<void> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  try {
+    await work((server.address() as { port: number }).port);
+  } finally {
+    await new Promise((resolve) => server.close(resolve));
+  }
+}
 
 /** A new key, as the environment has it. */
 function key(): string {

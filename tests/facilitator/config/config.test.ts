@@ -1,5 +1,5 @@
 // The configuration: what an environment makes of it, and what is refused.
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Base58, Signer } from "@mppsol/core";
@@ -181,6 +181,150 @@ describe("the configuration of the facilitator", () => {
     for (const { variable, problem } of problems({ PORT: "65536", RPC_URLS: "ftp://x" })) {
       expect(problem, variable).to.match(/^must /);
     }
+  });
+
+  it("says all that is wrong at once: what is misspelt, what cannot be read, keys, and what does not go together", () => {
+    const environment = mainnet({
+      PORT: "http",
+      MIN_DEPOSIT: "1e6",
+      SELLER: "x",
+      RPC_URLS: "",
+      HOST: "0.0.0.0",
+      PUBLIC_URL: "http://pay.example",
+      MINTS: "usdc",
+      FEE_PAYER_KEYS: json(keys.settlement),
+      OPERATOR_KEY: "x",
+      SECRET: "short",
+    });
+    expect(faulty(environment)).to.have.members([
+      "PORT",
+      "MIN_DEPOSIT",
+      "SELLER",
+      "RPC_URLS",
+      "HOST",
+      "PUBLIC_URL",
+      "MINTS",
+      "SETTLEMENT_KEY",
+      "OPERATOR_KEY",
+      "SECRET",
+    ]);
+  });
+
+  it("says of a variable what is wrong with it, not what that leads to", () => {
+    expect(faulty(mainnet({ RPC_URLS: "ftp://x", DATABASE_URL: "mysql://x", PUBLIC_URL: "" }))).to.have.members([
+      "RPC_URLS",
+      "DATABASE_URL",
+      "PUBLIC_URL",
+    ]);
+    // Whatever that network is, a database shares its keys.
+    const unknown = { ...mainnet(), MPPSOL_NETWORK: "testnet", SETTLEMENT_KEY: "", PUBLIC_URL: "", HOST: "::" };
+    expect(faulty(unknown)).to.have.members(["MPPSOL_NETWORK", "SETTLEMENT_KEY", "HOST"]);
+  });
+
+  it("makes no keys as long as anything is wrong", () => {
+    expect(faulty({ PORT: "http" })).to.deep.equal(["PORT"]);
+    expect(faulty({ OPERATOR_KEY: "x" })).to.deep.equal(["OPERATOR_KEY"]);
+    expect(existsSync(join(dataDir, "keys"))).to.equal(false);
+  });
+
+  it("says so when there can be no folder for keys", () => {
+    const file = join(dataDir, "file");
+    writeFileSync(file, "");
+    const [problem, ...others] = problems({ MPPSOL_DATA_DIR: file });
+    expect([problem?.variable, others]).to.deep.equal(["MPPSOL_DATA_DIR", []]);
+    expect(problem?.problem).to.match(/^must be a folder .*(ENOTDIR|EEXIST)/);
+    read();
+    writeFileSync(join(dataDir, "keys", "operator.json"), "[1]");
+    expect(faulty(mainnet()), "a key of development that cannot be compared").to.deep.equal(["MPPSOL_DATA_DIR"]);
+  });
+
+  it("takes mainnet for mainnet-beta, and calls it that", () => {
+    expect(read(mainnet({ MPPSOL_NETWORK: "mainnet" })).config.network).to.equal("mainnet");
+    for (const MPPSOL_NETWORK of ["mainnet", "mainnet-beta"]) {
+      const without = { RPC_URLS: "", DATABASE_URL: "", PUBLIC_URL: "", SECRET: "" };
+      for (const { variable, problem } of problems(mainnet({ MPPSOL_NETWORK, ...without }))) {
+        expect(problem.replaceAll("mainnet-beta", ""), variable).to.not.include("mainnet");
+      }
+    }
+    expect(problems({ MPPSOL_NETWORK: "testnet" })[0]?.problem).to.include("mainnet-beta (mainnet is the same)");
+  });
+
+  describe("of variables that look like ours", () => {
+    const doubtful = (names: Record<string, string>) =>
+      read(names).doubtful.map(({ variable, problem }) => `${variable} ${problem}`);
+
+    for (const [name, meant] of [
+      ["RPC_URL", "RPC_URLS"],
+      ["DATABASE_ULR", "DATABASE_URL"],
+      ["DATABASE_URI", "DATABASE_URL"],
+      ["DATABASE_URL_FILE", "DATABASE_URL"],
+      ["MINT", "MINTS"],
+      ["GRACE_PERIOD", "GRACE_PERIOD_SECONDS"],
+      ["GRACE_PERIOD_SECS", "GRACE_PERIOD_SECONDS"],
+      ["GRACE_PERIOD_MS", "GRACE_PERIOD_SECONDS"],
+      ["IDLE_TIMEOUT", "IDLE_TIMEOUT_SECONDS"],
+      ["RATE_LIMIT", "RATE_LIMIT_PER_MINUTE"],
+      ["REDIS_URI", "REDIS_URL"],
+      ["LOGLEVEL", "LOG_LEVEL"],
+      ["TRUSTED_PROXY", "TRUST_PROXY"],
+      ["MPPSOL_NETWROK", "MPPSOL_NETWORK"],
+      ["MPPSOL_DATADIR", "MPPSOL_DATA_DIR"],
+      ["MPPSOL_PORT", "PORT"],
+      ["MPPSOL_SECRET", "SECRET"],
+      ["DATA_DIR", "MPPSOL_DATA_DIR"],
+      ["NETWORK", "MPPSOL_NETWORK"],
+      ["rpc_urls", "RPC_URLS"],
+      ["ADMIN_PROT", "ADMIN_PORT"],
+      ["PUBLIC_ULR", "PUBLIC_URL"],
+      ["MIN_DEPOSITS", "MIN_DEPOSIT"],
+    ] as const) {
+      it(`points ${name} out, and goes on`, () => {
+        expect(doubtful({ [name]: "1" })).to.deep.equal([`${name} is not read; is ${meant} meant?`]);
+      });
+    }
+
+    it("says which one is meant where it is refused", () => {
+      expect(problems({ FEE_PAYER_KEY: "x" })[0]?.problem).to.match(/; is FEE_PAYER_KEYS meant\?$/);
+    });
+
+    it("is silent about ordinary environments", () => {
+      const names = `PATH HOME USER SHELL PWD OLDPWD SHLVL TERM LANG LC_ALL TZ HOSTNAME HOSTTYPE LOGNAME MAIL EDITOR
+        PORTS HOSTS SECRETS PORT_RANGE HOST_IP SECRET_KEY SECRET_KEY_BASE SECRET_NAME NODE_ENV NODE_OPTIONS NODE_VERSION
+        NODE_PATH YARN_VERSION PGHOST PGPORT PGDATABASE PGUSER PGPASSWORD PGDATA PGSSLMODE POSTGRES_PASSWORD POSTGRES_USER
+        POSTGRES_DB DATABASE_HOST DATABASE_USER DATABASE_NAME REDIS_HOST REDIS_PORT REDIS_PASSWORD npm_config_registry
+        npm_package_name npm_lifecycle_event npm_config_user_agent INIT_CWD COLOR CI GITHUB_TOKEN GITHUB_ACTIONS
+        KUBERNETES_PORT KUBERNETES_SERVICE_HOST KUBERNETES_SERVICE_PORT KUBERNETES_SERVICE_PORT_HTTPS
+        KUBERNETES_PORT_443_TCP KUBERNETES_PORT_443_TCP_PROTO KUBERNETES_PORT_443_TCP_PORT KUBERNETES_PORT_443_TCP_ADDR
+        POD_NAME POD_IP NAMESPACE http_proxy https_proxy no_proxy HTTP_PROXY NO_PROXY SSH_AUTH_SOCK XDG_RUNTIME_DIR
+        XDG_SESSION_ID DISPLAY INVOCATION_ID JOURNAL_STREAM NOTIFY_SOCKET MEMORY_LIMIT CPU_LIMIT PUBLIC_KEY PUBLIC_DIR
+        ADMIN_PASSWORD ADMIN_EMAIL ADMIN_USER MPPSOL_POSTGRES_BIN MPPSOL_HOME LOG_FILE LOG_FORMAT MAX_OPEN_FILES _`;
+      expect(doubtful(Object.fromEntries(names.split(/\s+/).map((name) => [name, "1"])))).to.deep.equal([]);
+      // Of services that are called so, wherever those run.
+      const services = {
+        SELLER_SERVICE_HOST: "10.0.0.1",
+        SELLER_SERVICE_PORT_HTTP: "80",
+        SELLER_PORT: "tcp://10.0.0.1:80",
+        SELLER_PORT_80_TCP_ADDR: "10.0.0.1",
+      };
+      expect(doubtful(services)).to.deep.equal([]);
+    });
+
+    it("is silent about its own", () => {
+      expect(doubtful({ ...mainnet(), PORT: "0", LOG_LEVEL: "info" })).to.deep.equal([]);
+    });
+  });
+
+  it("has an admin port where that is said, on loopback unless that is said, and no contradictions", () => {
+    expect(read().config).to.not.have.any.keys("admin", "publicMetrics");
+    expect(read(mainnet({ ADMIN_PORT: "9402" })).config.admin).to.deep.equal({ host: "127.0.0.1", port: 9402 });
+    expect(read(mainnet({ ADMIN_PORT: "0", ADMIN_HOST: "10.0.0.1" })).config.admin).to.include({ host: "10.0.0.1" });
+    expect(read(mainnet({ ALLOW_PUBLIC_METRICS: "1" })).config.publicMetrics).to.equal(true);
+    expect(faulty({ ADMIN_PORT: "9402", ADMIN_HOST: "0.0.0.0" })).to.deep.equal(["ADMIN_HOST"]);
+    expect(faulty({ ADMIN_HOST: "10.0.0.1" }), "an address of no port").to.deep.equal(["ADMIN_HOST"]);
+    expect(faulty({ ADMIN_PORT: "8402" }), "that of everybody").to.deep.equal(["ADMIN_PORT"]);
+    expect(faulty({ PORT: "0", ADMIN_PORT: "0" })).to.deep.equal([]);
+    expect(faulty({ ADMIN_PORT: "9402", ALLOW_PUBLIC_METRICS: "1" })).to.deep.equal(["ALLOW_PUBLIC_METRICS"]);
+    expect(faulty({ ADMIN_PORT: "9402", ALLOW_PUBLIC_METRICS: "0" })).to.deep.equal([]);
   });
 
   for (const [what, change, variable] of [

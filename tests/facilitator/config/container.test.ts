@@ -73,10 +73,23 @@ describe("the container of the facilitator", () => {
         expect(generated).to.deep.equal([]);
         expect(config).to.include({ host: "0.0.0.0", port: 8402, redisUrl: "redis://redis:6379" });
         expect(config.databaseUrl).to.equal("postgresql://facilitator:swordfish@postgres/facilitator");
+        expect(config.admin).to.deep.equal({ host: "0.0.0.0", port: 9402 });
       }
     } finally {
       rmSync(directory, { recursive: true });
     }
+  });
+
+  it("keeps the admin port to itself: loopback in the image, the network of compose, published nowhere", () => {
+    expect(imageEnvironment()).to.include({ ADMIN_PORT: "9402" }).and.not.have.any.keys("ADMIN_HOST");
+    expect(imageEnvironment()).to.not.have.any.keys("ALLOW_PUBLIC_METRICS");
+    expect(dockerfile).to.not.match(/^EXPOSE .*9402/m);
+    expect(compose).to.not.match(/ports:.*9402/);
+  });
+
+  it("is asked for what everybody is told, where everybody asks", () => {
+    const [, url] = dockerfile.match(/^HEALTHCHECK (?:.*\\\n)?.*fetch\(`([^`]*)`\)/m) ?? [];
+    expect(url?.replace(/^.*env\.PORT\}/, "")).to.equal("/livez");
   });
 
   it("asks for what it cannot be without", () => {

@@ -1,5 +1,6 @@
 // What managed sessions are for: a seller without a node, a buyer without a lamport, and everybody's money where it belongs.
 import { expect } from "chai";
+import { readImbalances } from "../../../services/facilitator/src/db/ledger.ts";
 import { DEPOSIT, IDLE, MAX_SECONDS, type Office, Plaza, UNIT } from "./plaza.ts";
 
 describe("managed sessions", () => {
@@ -9,7 +10,10 @@ describe("managed sessions", () => {
     plaza = await Plaza.start();
     office = await plaza.office();
   });
-  afterEach(() => plaza.market.checkBooks());
+  afterEach(async () => {
+    await plaza.market.checkBooks();
+    for (const [rule, count] of await readImbalances(plaza.database)) expect(count, rule).equal(0);
+  });
   after(() => plaza.stop());
 
   for (const mode of ["client", "operator"] as const) {

@@ -294,7 +294,6 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     host,
     port: values.PORT,
     ...adminOf(values),
-    ...(values.ALLOW_PUBLIC_METRICS === undefined ? {} : { publicMetrics: values.ALLOW_PUBLIC_METRICS }),
     publicUrl: values.PUBLIC_URL ?? `http://${WILDCARDS.has(host) ? "127.0.0.1" : named}:${values.PORT}`,
     trustProxy: values.TRUST_PROXY,
     logLevel: values.LOG_LEVEL ?? (embedded ? ("warn" as const) : ("info" as const)),

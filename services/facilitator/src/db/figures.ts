@@ -15,6 +15,12 @@ export interface Figures {
   readonly deadline: number | undefined;
 }
 
+/** Those of new wallets' accounts, which are no charges. */
+const ACCOUNTS: Statement = {
+  name: "facilitator_figures_accounts",
+  text: "SELECT min(spent_at)::text FROM facilitator_made_accounts WHERE slot IS NULL",
+};
+
 /** Each half by an index of its own: however many payments are decided, they are not looked at. */
 const CHARGES: Statement = {
   name: "facilitator_figures_charges",
@@ -49,15 +55,16 @@ FROM mppsol_channels WHERE status <> 'closed' AND closure_started_at IS NOT NULL
 
 /** Throws {StoreError}. */
 export async function readFigures(database: Database): Promise<Figures> {
-  const [[charges], unsettled, channels, [deadline]] = (await Promise.all(
-    [CHARGES, UNSETTLED, CHANNELS, DEADLINE].map((statement) => database.query(statement, [])),
-  )) as [(string | null)[][], string[][], string[][], (string | null)[][]];
+  const [[charges], unsettled, channels, [deadline], [accounts]] = (await Promise.all(
+    [CHARGES, UNSETTLED, CHANNELS, DEADLINE, ACCOUNTS].map((statement) => database.query(statement, [])),
+  )) as [(string | null)[][], string[][], string[][], (string | null)[][], (string | null)[][]];
   const counts = (rows: readonly (readonly string[])[]) => new Map(rows.map(([name, count]) => [name!, Number(count)]));
   const at = deadline?.[0];
+  const waiting = [charges?.[2], accounts?.[0]].filter((time) => time != null).map(Number);
   return {
     unknown: Number(charges?.[0]),
     pending: Number(charges?.[1]),
-    oldest: charges?.[2] == null ? undefined : Number(charges[2]),
+    oldest: waiting.length === 0 ? undefined : Math.min(...waiting),
     unsettled: counts(unsettled),
     escrowed: counts(unsettled.map(([mint, , escrowed]) => [mint!, escrowed!])),
     channels: counts(channels),

@@ -10,8 +10,9 @@ import type { Database, Statement } from "@mppsol/server/parts";
  * - `closing`: closed channels of which settled and refunded do not add up to what was escrowed.
  * - `reserved`: channels whose reserved amount is not the sum of what their deliveries reserve.
  * - `held`: buyers whose number of sessions that rent is out for is not what is counted against their cap.
+ * - `rent`: sums of rent that is out for sessions, of a seller or of all, that are not the sum of what is out.
  */
-export type Rule = "escrow" | "operator" | "closing" | "reserved" | "held";
+export type Rule = "escrow" | "operator" | "closing" | "reserved" | "held" | "rent";
 
 const CHANNELS: Statement = {
   name: "facilitator_ledger_channels",
@@ -48,18 +49,33 @@ FROM (SELECT payer, count(*) AS held FROM facilitator_sessions WHERE attempts > 
 WHERE s.held IS DISTINCT FROM b.held`,
 };
 
+const RENT: Statement = {
+  name: "facilitator_ledger_rent",
+  text: `
+SELECT count(*)::text
+FROM (
+    SELECT 'sessions' AS bucket, coalesce(sum(rent), 0) AS lamports FROM facilitator_sessions WHERE attempts > 0
+    UNION ALL
+    SELECT 'seller:' || seller, sum(rent) FROM facilitator_sessions WHERE attempts > 0 GROUP BY seller
+  ) s
+  FULL JOIN (SELECT bucket, lamports FROM facilitator_rent_out WHERE bucket <> 'onboarding') o ON o.bucket = s.bucket
+WHERE coalesce(s.lamports, 0) <> coalesce(o.lamports, 0)`,
+};
+
 /** How many rows break each rule. Throws {StoreError}. */
 export async function readImbalances(database: Database): Promise<ReadonlyMap<Rule, number>> {
-  const count = async (statement: Statement) => (await database.query(statement, []))[0]!.map(Number);
-  const [[escrow, operator, closing], [reserved], [held]] = (await Promise.all(
-    [CHANNELS, RESERVED, HELD].map(count),
-  )) as [number[], number[], number[]];
+  const counts = async (statement: Statement) => (await database.query(statement, []))[0]!.map(Number);
+  const [escrow, operator, closing] = await counts(CHANNELS);
+  const [reserved] = await counts(RESERVED);
+  const [held] = await counts(HELD);
+  const [rent] = await counts(RENT);
   const found: [Rule, number | undefined][] = [
     ["escrow", escrow],
     ["operator", operator],
     ["closing", closing],
     ["reserved", reserved],
     ["held", held],
+    ["rent", rent],
   ];
   return new Map(found.map(([rule, count]) => [rule, count!]));
 }

@@ -125,7 +125,7 @@ function createGauges(registry: Registry): Gauges {
     }),
     ledgerImbalance: new Gauge({
       name: "mpp_ledger_imbalance",
-      help: "Channels, and buyers, of which the books contradict themselves, by the rule that they break. 0: all is well.",
+      help: "Channels, buyers and sums of which the books contradict themselves, by the rule that they break. 0: all is well.",
       labelNames: ["rule"],
       registers,
     }),

@@ -8,24 +8,30 @@ import type { Health, HealthChecks } from "./health.js";
 import type { Gauges, ServiceMetrics } from "./prometheus.js";
 
 const Check = z.object({ ok: z.boolean() });
-const Status = z.enum(["ready", "not-ready"]);
-const BriefSchema = z.object({ status: Status });
 const HealthSchema = z.object({
-  status: Status,
-  checks: z.object({
-    accepting: Check,
-    database: Check,
-    rpc: Check.extend({
-      endpoints: z
-        .array(
-          z.object({ endpoint: z.string(), ok: z.boolean(), slot: z.string().optional(), lag: z.string().optional() }),
-        )
-        .readonly(),
-    }),
-    feePayers: Check.extend({
-      keys: z.array(z.object({ address: z.string(), ok: z.boolean(), lamports: z.string().optional() })).readonly(),
-    }),
-  }),
+  status: z.enum(["ready", "not-ready"]),
+  /** Only where everybody may know. */
+  checks: z
+    .object({
+      accepting: Check,
+      database: Check,
+      rpc: Check.extend({
+        endpoints: z
+          .array(
+            z.object({
+              endpoint: z.string(),
+              ok: z.boolean(),
+              slot: z.string().optional(),
+              lag: z.string().optional(),
+            }),
+          )
+          .readonly(),
+      }),
+      feePayers: Check.extend({
+        keys: z.array(z.object({ address: z.string(), ok: z.boolean(), lamports: z.string().optional() })).readonly(),
+      }),
+    })
+    .optional(),
 });
 
 /** How long figures are given again: a scrape costs the database little, however often it comes. */
@@ -56,34 +62,22 @@ export function opsRoutes(app: App, parts: OpsParts, tellsAll: boolean): void {
     },
     async () => ({ status: "alive" as const }),
   );
-  if (tellsAll) {
-    readiness(app, parts);
-    metricsRoute(app, parts);
-  } else briefReadiness(app, parts);
+  readiness(app, parts, tellsAll);
+  if (tellsAll) metricsRoute(app, parts);
 }
 
 const UNLIMITED = { rateLimit: false as const };
 
-const READYZ = { tags: ["operations"], summary: "Whether this instance can settle: each thing that it needs" };
-
-function briefReadiness(app: App, { health }: OpsParts): void {
-  const schema = { ...READYZ, response: { 200: BriefSchema, 503: BriefSchema } };
+function readiness(app: App, { health }: OpsParts, tellsAll: boolean): void {
+  const schema = {
+    tags: ["operations"],
+    summary: "Whether this instance can settle: each thing that it needs",
+    response: { 200: HealthSchema, 503: HealthSchema },
+  };
   app.get("/readyz", { config: UNLIMITED, schema }, async (_, reply) => {
-    const { status } = await health.check();
-    return reply.code(statusCode(status)).send({ status });
+    const { status, checks } = await health.check();
+    return reply.code(status === "ready" ? 200 : 503).send(tellsAll ? { status, checks } : { status });
   });
-}
-
-function readiness(app: App, { health }: OpsParts): void {
-  const schema = { ...READYZ, response: { 200: HealthSchema, 503: HealthSchema } };
-  app.get("/readyz", { config: UNLIMITED, schema }, async (_, reply) => {
-    const answer = await health.check();
-    return reply.code(statusCode(answer.status)).send(answer);
-  });
-}
-
-function statusCode(status: Health["status"]): 200 | 503 {
-  return status === "ready" ? 200 : 503;
 }
 
 function metricsRoute(app: App, { health, metrics, tables, now, onError }: OpsParts): void {
