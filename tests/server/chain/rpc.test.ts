@@ -249,6 +249,8 @@ describe("rpc", () => {
   });
 
   describe("questions that come together", () => {
+    /** With time to answer, or what is counted here would be asked again. */
+    const patient = (endpoint: string) => rpcOf(endpoint, { timeoutMs: 10_000 });
     const signatureOf = (at: number) => Base58.encode(new Uint8Array(64).fill(at));
     const known = (slot: number) => ({ ...CONFIRMED, slot });
     /** Says of each signature the slot that it is the number of. */
@@ -259,7 +261,7 @@ describe("rpc", () => {
 
     it("go to the node as a few requests, and each gets its own answer", async () => {
       const node = await nodeOf(bySlot);
-      const rpc = rpcOf(node.url);
+      const rpc = patient(node.url);
       const answers = await Promise.all(Array.from({ length: 200 }, (_, at) => rpc.status(signatureOf(at))));
       expect(answers.map(({ status }) => status?.slot)).to.deep.equal(
         Array.from({ length: 200 }, (_, at) => BigInt(at)),
@@ -269,7 +271,7 @@ describe("rpc", () => {
 
     it("are no more than a node takes at a time", async () => {
       const node = await nodeOf(bySlot);
-      const rpc = rpcOf(node.url);
+      const rpc = patient(node.url);
       await Promise.all(Array.from({ length: 600 }, (_, at) => rpc.status(signatureOf(at % 250))));
       expect(node.calls.map(({ params }) => (params[0] as string[]).length)).to.have.members([256, 256, 88]);
     });
