@@ -542,8 +542,10 @@ describe("charges by a facilitator", () => {
           if (body !== undefined) return Promise.resolve(send(response, 200, body));
           return honest().then((answer) => send(response, 200, { ...answer.body, amount: 10_000 }));
         };
-        expect((await present(shop, credential)).kind).to.equal("pending");
-        expect(shop.errors.some((e) => e instanceof SettlementError && e.code === "invalid_answer")).to.equal(true);
+        const isTold = () => shop.errors.some((e) => e instanceof SettlementError && e.code === "invalid_answer");
+        // On a slow machine what is honest of the answer may come too late, and then the same is asked again.
+        do expect((await present(shop, credential)).kind).to.equal("pending");
+        while (!isTold());
       });
     }
 
