@@ -2,6 +2,7 @@
 // MPPSOL_FACILITATOR names a facilitator (`make facilitator`), one that has no node and no key.
 // Run: npx --no-install tsx examples/shop.ts   (MPPSOL_RPC: where the chain is; PORT: where to listen)
 import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { createPayments, facilitator, memoryStore } from "@mppsol/server";
 import { paidFetch, unpaid } from "@mppsol/server/node";
 import { Connection, Keypair, LAMPORTS_PER_SOL, type PublicKey } from "@solana/web3.js";
@@ -36,6 +37,7 @@ const server = createServer((request, response) => {
   route(request, response);
 });
 server.listen(Number(port), "127.0.0.1", () => {
+  const { port } = server.address() as AddressInfo;
   console.log(`http://127.0.0.1:${port}/report costs 0.05 USDC, /quote 0.0001 USDC by session`);
 });
 process.once("SIGTERM", stop);

@@ -23,6 +23,13 @@ const methodDetails = z.object({
 });
 
 /**
+ * The method itself, for those who need its schemas alone; servers and clients have their own `charge`.
+ *
+ * ```ts
+ * import { charge } from "@mppsol/mpp";
+ *
+ * charge.schema.request.parse({ amount: "10000", currency: "USDC", recipient }); // 0.01 USDC
+ * ```
  * One transaction for one request. `amount` counts base units ("10000" is 0.01 USDC); `currency` is "USDC" or a mint, and a
  * mint in every challenge.
  */

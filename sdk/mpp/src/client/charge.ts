@@ -24,7 +24,12 @@ export interface ChargeParameters {
 }
 
 /**
- * The charge method of a client of mppx. Pays whatever a challenge asks for: what a client of mppx agrees to is decided where
+ * The charge method of a client of mppx.
+ *
+ * ```ts
+ * const { fetch } = Mppx.create({ methods: [charge({ signer })], polyfill: false });
+ * const response = await fetch("https://api.example.com/premium"); // pays what it is asked for
+ * ``` Pays whatever a challenge asks for: what a client of mppx agrees to is decided where
  * it selects challenges. For budgets and allow-lists see @mppsol/agent.
  */
 export function charge(parameters: ChargeParameters) {

@@ -156,7 +156,14 @@ interface Known {
 }
 
 /**
- * A client of sessions.
+ * A client of sessions. Amounts are base units, as decimal strings or bigints.
+ *
+ * ```ts
+ * const session = createSessionClient({ buyerWallet, network: "localnet", signer });
+ * const { channel_id } = await session.open({ seller, deposit: "1000000", pricePerUnit: "10000" }); // 1 USDC, 0.01 each
+ * const voucher = await session.pay(channel_id, { amount: 20_000n }); // 0.02 USDC in all
+ * const { buyer_refund } = await session.close(channel_id); // "980000"
+ * ```
  * @throws {ConfigError} for parameters that are none.
  */
 export function createSessionClient(parameters: SessionClientParameters): SessionClient {

@@ -45,7 +45,12 @@ const SCOPE = "mppx:";
 const OWN_REFERENCE = "mppx-";
 
 /**
- * The charge method of a server of mppx.
+ * The charge method of a server of mppx. Amounts are base units, as decimal strings.
+ *
+ * ```ts
+ * const mppx = Mppx.create({ methods: [charge({ recipient, network: "localnet" })], realm, secretKey });
+ * const result = await mppx.charge({ amount: "10000" })(request); // 0.01 USDC
+ * ```
  * @throws {ConfigError} for parameters that nothing could be sold by.
  */
 export function charge(parameters: ChargeParameters) {

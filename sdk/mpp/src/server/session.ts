@@ -108,7 +108,13 @@ export interface SessionServer {
 }
 
 /**
- * A server of sessions.
+ * A server of sessions. Amounts are base units, as decimal strings.
+ *
+ * ```ts
+ * const sessions = createSessionServer({ recipient, network: "localnet", pricePerUnit: "10000", store }); // 0.01 USDC
+ * const result = await sessions.verifyVoucher(JSON.parse(header), 3); // three units
+ * if (result.valid) console.log(result.amountPaid); // "30000"
+ * ```
  * @throws {ConfigError} for parameters that nothing could be sold by.
  */
 export function createSessionServer(parameters: SessionServerParameters): SessionServer {

@@ -35,9 +35,11 @@ export interface SettlementClientOptions {
 export interface CallOptions {
   /** 1 to 255 printable ASCII characters. */
   readonly idempotencyKey?: string;
+  /** Milliseconds. Default: those of the client. */
   readonly timeoutMs?: number;
 }
 
+/** What is to be charged. */
 export interface PrepareInput {
   /** Base58. */
   readonly recipient: string;
@@ -54,6 +56,7 @@ export interface Preparation {
   /** Base58. */
   readonly feePayer: string;
   readonly recentBlockhash: string;
+  /** After this block height a transaction with the blockhash cannot land. */
   readonly lastValidBlockHeight: bigint;
   readonly network: Network.Network;
   /** The mint, base58. */
@@ -62,6 +65,7 @@ export interface Preparation {
   readonly tokenProgram: string;
 }
 
+/** A payment, and what it is for. */
 export interface SettleInput {
   /** At most one live payment for each. */
   readonly challengeId: string;
@@ -93,11 +97,14 @@ export interface Proof {
 export interface Pending {
   readonly state: "pending";
   readonly signature: string | undefined;
+  /** Seconds. */
   readonly retryAfterSeconds: number;
 }
 
+/** What has become of a payment that was handed over. */
 export type SettleAnswer = Proof | Pending;
 
+/** How far a payment is; `unknown` may still land. */
 export type PaymentState =
   | "received"
   | "signed"
@@ -114,12 +121,15 @@ export interface PaymentView {
   readonly state: PaymentState;
   readonly signature: string | undefined;
   readonly recipient: string;
+  /** The mint, base58. */
   readonly asset: string;
+  /** Base units. */
   readonly amount: bigint;
   /** Stable code of why it was rejected. */
   readonly reason: string | undefined;
 }
 
+/** What a session is to be sold for. */
 export interface SessionPrepareInput {
   /** Base58: who is paid. */
   readonly seller: string;
@@ -130,7 +140,9 @@ export interface SessionPrepareInput {
   /** What the facilitator must settle on. */
   readonly network?: Network.Network;
   readonly voucherSigner?: "client" | "operator";
+  /** What a unit is, as "request". */
   readonly unitType?: string;
+  /** Base units. Default: what the facilitator thinks fit. */
   readonly suggestedDeposit?: bigint;
 }
 
@@ -140,7 +152,7 @@ export interface OpenChallenge {
   readonly request: SessionRequest.SessionRequest;
 }
 
-/** A managed session as anybody may see it. Amounts in base units. */
+/** A managed session as anybody may see it. Amounts in base units, `…Seconds` in seconds, `openSlot` a slot. */
 export interface SessionView {
   readonly state: "opening" | "open" | "closing" | "closed";
   readonly channelId: string;
@@ -187,11 +199,20 @@ export interface SignInput {
   readonly serverNonce?: string;
 }
 
+/** Who ends a session: the buyer by its last voucher or proof, or whoever has the close token. */
 export type CloseInput = SessionAction.Close | { readonly channelId: string; readonly closeToken: string };
 
 const PREPARE_MS = 10_000;
 const SETTLE_MS = 30_000;
 
+/**
+ * A facilitator's routes, one method each. Amounts are bigint base units, times say their unit.
+ *
+ * ```ts
+ * const client = new SettlementClient("http://127.0.0.1:8402");
+ * const { feePayer, recentBlockhash } = await client.prepare({ recipient, amount: 10_000n }); // 0.01 USDC
+ * ```
+ */
 export class SettlementClient {
   readonly url: string;
   readonly #prepareMs: number;

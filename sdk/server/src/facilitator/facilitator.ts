@@ -63,8 +63,12 @@ export function isFacilitator(settlement: Settlement | undefined): settlement is
 }
 
 /**
- * Settlement by a facilitator: `createPayments({ settlement: facilitator({ url }) , … })` sells without a node, a fee payer
- * or SOL.
+ * Settlement by a facilitator: sells without a node, a fee payer or SOL.
+ *
+ * ```ts
+ * const settlement = facilitator({ url: "http://127.0.0.1:8402", settleTimeoutMs: 30_000 });
+ * const payments = createPayments({ recipient, network: "localnet", store, secret, settlement });
+ * ```
  * @throws {ConfigError} for a URL that is none.
  */
 export function facilitator(options: FacilitatorOptions): Facilitator {
