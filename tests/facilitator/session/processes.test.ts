@@ -52,6 +52,32 @@ describe("two processes of the facilitator on one database", () => {
     expect(await place().tokens(buyer)).equal(100_000n - 3n * DEPOSIT);
   });
 
+  it("keep one cap of the rent that is out, and none waits for another without end, whoever opens for whom", async () => {
+    const text = "SELECT lamports::text FROM facilitator_rent_out WHERE bucket = 'sessions'";
+    const rentOut = async () => BigInt((await other.query({ name: "test_rent_out", text }, []))[0]?.[0] ?? "0");
+    const before = await rentOut();
+    const config = { sponsorRentLamports: before + 5n * RENT };
+    const store = new SqlStore(other, true);
+    const both = [
+      await place().office({ config }),
+      await place().office({ config, store, tables: new SqlTables(other) }),
+    ];
+    const sellers = [place().seller(), place().seller(), place().seller()] as const;
+    const wallets = await Promise.all(
+      Array.from({ length: 14 }, (_, i) => Wallet.prepare(both[i % 2]!, { seller: sellers[i % 3]! })),
+    );
+    const results = await Promise.all(wallets.map((wallet) => refusal(wallet.present())));
+    expect(results.filter((result) => result === "nothing")).length(5);
+    expect(results.filter((result) => result === "sponsor_budget_exceeded")).length(9);
+    expect(await rentOut()).equal(before + 5n * RENT);
+    place().pass(IDLE);
+    await Promise.all(both.map((office) => office.sessions.tick()));
+    place().passWindow();
+    place().pass(60);
+    await Promise.all(both.map((office) => office.sessions.tick()));
+    expect(await rentOut(), "of those before, too").equal(0n);
+  });
+
   it("pay for one open of one balance, however many are shown to both at once", async () => {
     const rpc = faulty(place().rpc);
     const store = new SqlStore(other, true);
