@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** What a process gets to end by itself when it is told to, milliseconds. */
-const GRACE = 5_000;
+const GRACE = 20_000;
 
 export class Worker {
   /** What it runs, and since when, Unix milliseconds. */

@@ -1,6 +1,7 @@
 // A process that runs test files one after the other, each in a mocha of its own, and says what came of each.
 // In: { file, options }, or { end: true }. Out: a result (see `run`). What is printed meanwhile belongs to that file.
 import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
 import { format } from "node:util";
 import Mocha from "mocha";
 
@@ -34,9 +35,13 @@ process.on("message", async (message) => {
  */
 async function run(file, options) {
   const mocha = new Mocha({ ...options, reporter: Tree });
-  mocha.addFile(resolve(file));
+  const path = resolve(file);
   try {
-    await mocha.loadFilesAsync();
+    // As a module, which it is: mocha would have it required where Node can, and then packages have other defaults.
+    mocha.lazyLoadFiles(true);
+    mocha.suite.emit("pre-require", globalThis, path, mocha);
+    await import(pathToFileURL(path).href);
+    mocha.suite.emit("post-require", globalThis, path, mocha);
   } catch (error) {
     mocha.dispose();
     return { passes: 0, pending: [], failures: [`${file} cannot be loaded`], details: format(error), retried: [] };
