@@ -114,6 +114,9 @@ describe("mppsol-facilitator", () => {
       expect(out).to.match(new RegExp(`^PORT: ${port} is taken on 127\\.0\\.0\\.1`, "m"));
       expect(out).to.match(/^REDIS_URL: no Redis answers/m);
       out = "";
+      expect(await command(["--check", "--port", String(port)])).to.equal(1);
+      expect(out).to.match(new RegExp(`^PORT: ${port} is taken`, "m"));
+      out = "";
       expect(await command(["--check"], { ADMIN_PORT: String(port) })).to.equal(1);
       expect(out).to.match(new RegExp(`^ADMIN_PORT: ${port} is taken .* by ADMIN_PORT=…$`, "m"));
     });

@@ -6,8 +6,8 @@ import type { CloseAccounts } from "./closeAccounts.js";
 export class UsageError extends Error {}
 
 export type Command =
-  | { readonly kind: "help" | "version" | "check" }
-  | { readonly kind: "serve"; readonly port: string | undefined }
+  | { readonly kind: "help" | "version" }
+  | { readonly kind: "serve" | "check"; readonly port: string | undefined }
   | { readonly kind: "demo-charge"; readonly url: string; readonly print: boolean }
   | ({ readonly kind: "close-accounts" } & CloseAccounts);
 
@@ -26,8 +26,7 @@ export function readArguments(args: readonly string[]): Command {
     return { kind: "close-accounts", olderThanDays, dryRun: values["dry-run"] ?? false };
   }
   if (command !== undefined) throw new UsageError(`what is ${command}?`);
-  if (values.check) return { kind: "check" };
-  return { kind: "serve", port: values.port };
+  return { kind: values.check ? "check" : "serve", port: values.port };
 }
 
 function parsed(args: readonly string[]) {
@@ -57,7 +56,7 @@ function daysOf(text: string): number {
 }
 
 export const HELP = `usage: mppsol-facilitator [--port N]
-       mppsol-facilitator --check
+       mppsol-facilitator --check [--port N]
        mppsol-facilitator demo-charge [--url URL] [--print]
        mppsol-facilitator close-accounts [--older-than DAYS] [--dry-run]
 
@@ -65,7 +64,8 @@ Settles payments of MPP and x402 on Solana, and pays their fees. Without configu
 process, a database in a folder, keys made for development.
 
   --port N       the port to listen on; 0 picks one
-  --check        says what is wrong with the configuration, the nodes and the database, and starts nothing
+  --check        says what is wrong with the configuration, the nodes, the database, Redis, the ports and the fee payers'
+                 balances, and starts nothing
   demo-charge    has the embedded mode's demo buyer pay one cent at URL (default http://127.0.0.1:8402);
                  with --print, prints a curl that does
   close-accounts closes the token accounts that were made for new wallets DAYS ago (default 30) or before and are empty,

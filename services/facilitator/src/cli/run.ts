@@ -36,22 +36,23 @@ export async function run(args: readonly string[], environment: Environment, { o
         print(VERSION);
         return { exit: 0 };
       case "check":
-        return { exit: await check(environment, print, warn) };
+        return { exit: await check(withPort(environment, command.port), print, warn) };
       case "demo-charge":
         await charge(environment, command.url.replace(/\/+$/, ""), command.print, print);
         return { exit: 0 };
       case "close-accounts":
         return { exit: await closeAccounts(environment, command, print) };
-      case "serve": {
-        const { port } = command;
-        const asked = port === undefined ? environment : { ...environment, PORT: port };
-        return { served: await serve(asked, { print, warn }) };
-      }
+      case "serve":
+        return { served: await serve(withPort(environment, command.port), { print, warn }) };
     }
   } catch (error) {
     err(`mppsol-facilitator: ${messageOf(error)}\n`);
     return { exit: error instanceof UsageError ? 2 : 1 };
   }
+}
+
+function withPort(environment: Environment, port: string | undefined): Environment {
+  return port === undefined ? environment : { ...environment, PORT: port };
 }
 
 async function check(
