@@ -110,6 +110,34 @@ describe("@mppsol/mpp session client", () => {
     }
   });
 
+  it("pays in the order that it is asked to, however long answers take; one that fails does not stand in the way", async () => {
+    const real = globalThis.fetch;
+    const asked: string[] = [];
+    globalThis.fetch = async (input, init) => {
+      const { amount } = JSON.parse(typeof init?.body === "string" ? init.body : "{}") as { amount?: string };
+      if (!String(input).endsWith("/mpp/session/voucher") || amount === undefined) return real(input, init);
+      asked.push(amount);
+      // The first is the last to arrive.
+      if (asked.length === 1) await new Promise((done) => setTimeout(done, 100));
+      if (amount === "300") throw new TypeError("away");
+      return real(input, init);
+    };
+    try {
+      const { session, to } = pair();
+      const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });
+      const pay = (amount: bigint) =>
+        session.pay(channel_id, { amount }).then(({ voucher }) => voucher.cumulativeAmount);
+      const paid = await Promise.allSettled([100n, 200n, 300n, 400n, 350n].map(pay));
+      const outcomes = paid.map((one) =>
+        one.status === "fulfilled" ? one.value : (one.reason as SettlementError).code,
+      );
+      expect(outcomes).to.deep.equal(["100", "200", "unreachable", "400", "voucher_not_monotonic"]);
+      expect(await session.close(channel_id)).to.include({ amount_settled: "400" });
+    } finally {
+      globalThis.fetch = real;
+    }
+  });
+
   it("never asks for more than the deposit, nor less than before", async () => {
     const { session, to } = pair();
     const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });

@@ -153,6 +153,8 @@ interface Known {
   signed: bigint;
   proof: BearerProof.BearerProof | undefined;
   voucher: SignedVoucher.SignedVoucher | undefined;
+  /** Fulfilled when the last payment that was asked for has its voucher, or none. */
+  turn: Promise<unknown>;
 }
 
 /**
@@ -224,6 +226,13 @@ class Client implements SessionClient {
   async pay(channelId: string, { amount: given, serverNonce }: PayParameters): Promise<SignedVoucher.Json> {
     const known = this.#known(channelId);
     const amount = units(given, "amount");
+    // One after the other: the operator signs no lower amount once it has signed a higher one.
+    const turn = known.turn.then(() => this.#pay(known, amount, serverNonce));
+    known.turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #pay(known: Known, amount: bigint, serverNonce: string | undefined): Promise<SignedVoucher.Json> {
     if (amount > BigInt(known.channel.deposit)) {
       throw new SettlementError("deposit_exhausted", `The deposit is ${known.channel.deposit}.`);
     }
@@ -233,7 +242,7 @@ class Client implements SessionClient {
     const voucher = await this.#voucher(known, amount, serverNonce);
     known.signed = amount;
     known.voucher = voucher;
-    this.#tell({ type: "voucher", channel_id: channelId, amount: String(amount) });
+    this.#tell({ type: "voucher", channel_id: known.channel.channel_id, amount: String(amount) });
     return SignedVoucher.toJson(voucher);
   }
 
@@ -377,7 +386,7 @@ class Client implements SessionClient {
   }
 
   #remember(channel: SessionChannel, proof: BearerProof.BearerProof | undefined): void {
-    this.#sessions.set(channel.channel_id, { channel, signed: 0n, proof, voucher: undefined });
+    this.#sessions.set(channel.channel_id, { channel, signed: 0n, proof, voucher: undefined, turn: Promise.resolve() });
   }
 
   #known(channelId: string): Known {
