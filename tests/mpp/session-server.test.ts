@@ -143,6 +143,47 @@ describe("@mppsol/mpp session server", () => {
       expect(calls.length).to.equal(asked);
     });
 
+    it("vouchers of ever new channels: the facilitator, which answers so often only, is asked for a hundred a minute", async () => {
+      let now = Date.now();
+      const { seller, sessions } = selling({ now: () => now });
+      const { seller: other } = selling();
+      const [mine, theirs] = [await buying(seller), await buying(other)];
+      const forger = keypairSigner(Keypair.generate());
+      const strange = async () => {
+        const channelId = Keypair.generate().publicKey.toBase58();
+        const forged = await SignedVoucher.sign({ channelId, cumulativeAmount: PRICE }, forger);
+        return codeOf(sessions.verifyVoucher(SignedVoucher.toJson(forged)));
+      };
+      calls = [];
+      // Those that are there, and pay somebody else, count as well.
+      for (let i = 1n; i <= 20n; i++) {
+        expect(await codeOf(sessions.verifyVoucher(await theirs.pay(i)))).to.equal("channel-mismatch");
+      }
+      const codes = await Promise.all(Array.from({ length: 200 }, strange));
+      expect(codes.filter((code) => code === "channel-unknown")).to.have.length(80);
+      expect(codes.filter((code) => code === "unavailable")).to.have.length(120);
+      expect(calls).to.have.length(100);
+      const paid = await mine.pay(PRICE);
+      expect(await sessions.verifyVoucher(paid)).to.include({ code: "unavailable", retryable: true });
+      now += 60_000;
+      valid(await sessions.verifyVoucher(paid));
+      for (let i = 0; i < 100; i++) expect(await strange()).to.equal("channel-unknown");
+      valid(await sessions.verifyVoucher(await mine.pay(2n * PRICE)));
+    });
+
+    it("is not looked at for a voucher that somebody else has signed", async () => {
+      let now = Date.now();
+      const { seller, sessions } = selling({ now: () => now });
+      const { channel, pay } = await buying(seller);
+      valid(await sessions.verifyVoucher(await pay(PRICE)));
+      now += 120_000;
+      calls = [];
+      const later = { channelId: channel.channel_id, cumulativeAmount: 2n * PRICE };
+      const forged = await SignedVoucher.sign(later, keypairSigner(Keypair.generate()));
+      expect(await codeOf(sessions.verifyVoucher(SignedVoucher.toJson(forged)))).to.equal("voucher-signer");
+      expect(calls).to.deep.equal([]);
+    });
+
     it("a first voucher of a channel that pays somebody else", async () => {
       const { sessions } = selling();
       const { seller: other } = selling();

@@ -22,10 +22,14 @@ interface Seen {
 /** Channels that the facilitator does not know are not asked for again so soon. Milliseconds, and how many. */
 const UNKNOWN_MS = 5_000;
 const MAX_UNKNOWN = 10_000;
+/** Channels that it is asked for in vain in a minute. Anybody can name some, and it answers each seller so many times only. */
+const MAX_STRANGE = 100;
+const STRANGE_MS = 60_000;
 
 export class ManagedChannels extends ChannelBook {
   readonly #options: ManagedOptions;
   readonly #unknown = new Map<string, number>();
+  #strange = { asked: 0, since: Number.NEGATIVE_INFINITY };
   readonly #admitting = new Map<string, Promise<ChannelState>>();
 
   constructor(options: ManagedOptions) {
@@ -140,10 +144,19 @@ export class ManagedChannels extends ChannelBook {
   }
 
   async #admit(channelId: string): Promise<ChannelState> {
+    const { now } = this.#options;
+    if (now() - this.#strange.since >= STRANGE_MS) this.#strange = { asked: 0, since: now() };
+    const strange = this.#strange;
+    if (strange.asked >= MAX_STRANGE) throw new RefusedError("unavailable", "Too many unknown channels are asked for.");
+    strange.asked++;
     const view = await this.#view(channelId);
-    if (view !== undefined) return this.keep(channelOf(view, `facilitator:${channelId}`, this.#options), view);
+    if (view !== undefined) {
+      const kept = await this.keep(channelOf(view, `facilitator:${channelId}`, this.#options), view);
+      strange.asked--;
+      return kept;
+    }
     if (this.#unknown.size >= MAX_UNKNOWN) this.#unknown.clear();
-    this.#unknown.set(channelId, this.#options.now() + UNKNOWN_MS);
+    this.#unknown.set(channelId, now() + UNKNOWN_MS);
     throw new RefusedError("channel-unknown");
   }
 

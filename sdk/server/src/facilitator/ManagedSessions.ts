@@ -91,7 +91,9 @@ export class ManagedSessions implements Sessions {
     const { channelId, cumulativeAmount } = signed.voucher;
     // A forgery costs the facilitator nothing.
     if (!this.#options.verifier.verify(signed)) throw new RefusedError("voucher-signature");
-    await this.channels.admitted(channelId);
+    const { authorizedSigner } = await this.channels.admitted(channelId);
+    // Nor does one by a stranger, for a channel that everybody can see on chain.
+    if (signed.signer !== authorizedSigner) throw new RefusedError("voucher-signer");
     const channel = await this.channels.live(channelId);
     checkVoucher(signed, channel, "pay", this.#rules(channel));
     const { store, now } = this.#options;
