@@ -174,7 +174,7 @@ describe("facilitator, charges that never lie", () => {
   });
 
   describe("when it does not land in time", () => {
-    const hasty = () => market.serveBy(market.another({ config: { ...market.context.config, settleBudgetMs: 300 } }));
+    const hasty = () => market.serveBy(market.another({ config: { ...market.context.config, settleBudgetMs: 2_000 } }));
 
     it("the answer is 202 with the signature and when to ask again; then the truth, once it has landed", async () => {
       const before = await books();
@@ -372,7 +372,7 @@ describe("facilitator, charges that never lie", () => {
   it("what a crash has left after signing is finished by whoever looks next", async () => {
     const before = await books();
     const order = await sell();
-    const hasty = market.another({ config: { ...market.context.config, settleBudgetMs: 100 } });
+    const hasty = market.another({ config: { ...market.context.config, settleBudgetMs: 2_000 } });
     market.serveBy(hasty);
     // Sent, and then nothing is heard any more.
     market.rpc.fault("status", following(down));
