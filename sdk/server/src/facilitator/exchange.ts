@@ -26,6 +26,9 @@ export interface Answer {
 /** Bytes of the longest answer that is read. */
 const MAX_BYTES = 256 * 1024;
 
+/** Characters of a facilitator's words that are passed on, to logs and buyers. */
+const MAX_DETAIL = 1_000;
+
 /** Failures to connect: the request has not left. */
 const NOT_SENT: ReadonlySet<unknown> = new Set([
   ...["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH", "UND_ERR_CONNECT_TIMEOUT"],
@@ -145,7 +148,8 @@ function problem(
   }
   const { code, detail, title, retryable, requestId: named, type: _, status: __, ...members } = Problem.parse(json);
   const later = retryable ?? (serverFault || status === 429);
-  return new SettlementError(code as string, detail || title || (code as string), {
+  const why = (detail || title || (code as string)).slice(0, MAX_DETAIL);
+  return new SettlementError(code as string, why, {
     status,
     requestId: named ?? requestId,
     retryAfterSeconds,
