@@ -72,7 +72,7 @@ export class Plaza {
       sponsorLamportsPerDay: 10_000_000_000n,
       sponsorLamportsPerDayPerPayer: 100_000_000n,
       sponsorLamportsPerDayPerSeller: 10_000_000_000n,
-      sponsorRentLamports: 10_000_000_000n,
+      sponsorRentLamports: 20_000_000_000n,
       sponsorRentLamportsPerSeller: 10_000_000_000n,
       maxOpenSessionsPerBuyer: 5,
       minDeposit: 1_000n,
