@@ -2,6 +2,7 @@
 import { type Database, Pglite, Postgres, SqlStore } from "@mppsol/server/parts";
 import { expect } from "chai";
 import { SqlTables } from "../../../services/facilitator/src/db/SqlTables.ts";
+import * as spending from "../../../services/facilitator/src/db/spending.ts";
 import type { KeptAnswer, Tables } from "../../../services/facilitator/src/db/Tables.ts";
 import { postgres } from "../../support/postgres.js";
 
@@ -9,6 +10,11 @@ const NOW = 1_800_000_000_000;
 const LEASE = 60_000;
 const DAY = 86_400_000;
 const ANSWER: KeptAnswer = { status: 200, headers: { "content-type": "application/json" }, body: '{"paid":"1"}' };
+
+const spend = (of: Tables, bucket: string, amount: bigint, cap: bigint, windowMs: number, at: number) =>
+  spending.spend(of.database, { bucket, amount, windowMs, at }, cap);
+const unspend = (of: Tables, bucket: string, amount: bigint, windowMs: number, at: number) =>
+  spending.unspend(of.database, { bucket, amount, windowMs, at });
 
 for (const kind of ["pglite", "postgres"] as const) {
   describe(`the facilitator's tables on ${kind}`, () => {
@@ -126,19 +132,19 @@ for (const kind of ["pglite", "postgres"] as const) {
     it("lets many spend no more than the cap together", async () => {
       const bucket = scope();
       const results = await Promise.all(
-        Array.from({ length: 30 }, (_, i) => (i % 2 === 0 ? tables : other).spend(bucket, 7n, 50n, 60_000, NOW)),
+        Array.from({ length: 30 }, (_, i) => spend(i % 2 === 0 ? tables : other, bucket, 7n, 50n, 60_000, NOW)),
       );
       expect(results.filter((spent) => spent)).to.have.length(7);
       expect(await tables.spent(bucket, 60_000, NOW)).to.equal(49n);
-      expect(await tables.spend(bucket, 1n, 50n, 60_000, NOW)).to.equal(true);
-      expect(await tables.spend(bucket, 1n, 50n, 60_000, NOW)).to.equal(false);
+      expect(await spend(tables, bucket, 1n, 50n, 60_000, NOW)).to.equal(true);
+      expect(await spend(tables, bucket, 1n, 50n, 60_000, NOW)).to.equal(false);
     });
 
     it("refuses a first expense above the cap, and negative ones", async () => {
       const bucket = scope();
-      expect(await tables.spend(bucket, 51n, 50n, 60_000, NOW)).to.equal(false);
+      expect(await spend(tables, bucket, 51n, 50n, 60_000, NOW)).to.equal(false);
       expect(await tables.spent(bucket, 60_000, NOW)).to.equal(0n);
-      for (const change of [tables.spend(bucket, -1n, 50n, 60_000, NOW), tables.unspend(bucket, -1n, 60_000, NOW)]) {
+      for (const change of [spend(tables, bucket, -1n, 50n, 60_000, NOW), unspend(tables, bucket, -1n, 60_000, NOW)]) {
         const refused = await change.then(
           () => undefined,
           (error: unknown) => error,
@@ -150,7 +156,7 @@ for (const kind of ["pglite", "postgres"] as const) {
     it("keeps money beyond 64 bits", async () => {
       const bucket = scope();
       const huge = 2n ** 70n;
-      expect(await tables.spend(bucket, huge, huge, 60_000, NOW)).to.equal(true);
+      expect(await spend(tables, bucket, huge, huge, 60_000, NOW)).to.equal(true);
       expect(await tables.spent(bucket, 60_000, NOW)).to.equal(huge);
     });
 
@@ -158,22 +164,22 @@ for (const kind of ["pglite", "postgres"] as const) {
       const bucket = scope();
       const window = 60_000;
       const start = Math.floor(NOW / window) * window;
-      expect(await tables.spend(bucket, 50n, 50n, window, start)).to.equal(true);
-      expect(await tables.spend(bucket, 50n, 50n, window, start + window)).to.equal(true);
-      expect(await other.spend(bucket, 1n, 50n, window, start + window - 1)).to.equal(false);
-      expect(await other.spend(bucket, 1n, 50n, window, start + window + 1)).to.equal(false);
+      expect(await spend(tables, bucket, 50n, 50n, window, start)).to.equal(true);
+      expect(await spend(tables, bucket, 50n, 50n, window, start + window)).to.equal(true);
+      expect(await spend(other, bucket, 1n, 50n, window, start + window - 1)).to.equal(false);
+      expect(await spend(other, bucket, 1n, 50n, window, start + window + 1)).to.equal(false);
     });
 
     it("gives back to the window that it was spent in, and never below nothing", async () => {
       const bucket = scope();
       const window = 60_000;
       const start = Math.floor(NOW / window) * window;
-      await tables.spend(bucket, 50n, 50n, window, start);
-      await tables.spend(bucket, 50n, 50n, window, start + window);
-      await tables.unspend(bucket, 20n, window, start);
+      await spend(tables, bucket, 50n, 50n, window, start);
+      await spend(tables, bucket, 50n, 50n, window, start + window);
+      await unspend(tables, bucket, 20n, window, start);
       expect(await tables.spent(bucket, window, start)).to.equal(30n);
       expect(await tables.spent(bucket, window, start + window)).to.equal(50n);
-      await tables.unspend(bucket, 31n, window, start);
+      await unspend(tables, bucket, 31n, window, start);
       expect(await tables.spent(bucket, window, start)).to.equal(0n);
     });
 
@@ -192,7 +198,7 @@ for (const kind of ["pglite", "postgres"] as const) {
       const where = scope();
       await tables.keepAnswer(where, "key", await claimed(where), ANSWER, NOW);
       await tables.useOnce(where, "nonce", NOW + 1_000, NOW);
-      await tables.spend(where, 1n, 50n, 60_000, NOW);
+      await spend(tables, where, 1n, 50n, 60_000, NOW);
       await tables.sweep(NOW + 999);
       const count = async (table: string, column: string) => {
         const text = `SELECT count(*)::text FROM ${table} WHERE ${column} = $1::text`;

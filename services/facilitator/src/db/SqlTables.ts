@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type Database, migrate, type Parameter, type Row, type Statement, StoreError } from "@mppsol/server/parts";
 import { guarded } from "./guarded.js";
 import { PARTS } from "./migrations/index.js";
-import { spend, spent, unspend } from "./spending.js";
+import { spent } from "./spending.js";
 import type { KeptAnswer, KeyClaim, Tables } from "./Tables.js";
 
 /** How long an answer is kept. */
@@ -105,14 +105,6 @@ export class SqlTables implements Tables {
 
   async releaseKey(scope: string, key: string, claim: string): Promise<void> {
     await this.#query(RELEASE, [scope, key, claim]);
-  }
-
-  async spend(bucket: string, amount: bigint, cap: bigint, windowMs: number, now: number): Promise<boolean> {
-    return spend(this.database, { bucket, amount, windowMs, at: now }, cap);
-  }
-
-  async unspend(bucket: string, amount: bigint, windowMs: number, now: number): Promise<void> {
-    await unspend(this.database, { bucket, amount, windowMs, at: now });
   }
 
   async spent(bucket: string, windowMs: number, now: number): Promise<bigint> {

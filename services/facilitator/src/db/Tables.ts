@@ -33,15 +33,7 @@ export interface Tables {
   keepAnswer(scope: string, key: string, claim: string, answer: KeptAnswer, now: number): Promise<void>;
   /** Lets a key without an answer go; not when the claim was taken over. */
   releaseKey(scope: string, key: string, claim: string): Promise<void>;
-  /**
-   * Adds `amount` to what a bucket has spent in its window if it stays within `cap`. One statement, so that any number of
-   * processes keep the cap together. Windows begin at multiples of their length. False: nothing was added.
-   * @param bucket as `settle:global`, `lamports:payer:<base58>`
-   */
-  spend(bucket: string, amount: bigint, cap: bigint, windowMs: number, now: number): Promise<boolean>;
-  /** Gives back what was spent on nothing. `now` is the one that it was spent at, which names the window. */
-  unspend(bucket: string, amount: bigint, windowMs: number, now: number): Promise<void>;
-  /** What the bucket has spent in the window of `now`. */
+  /** What the bucket has spent in the window of `now`: see `db/spending.ts`. */
   spent(bucket: string, windowMs: number, now: number): Promise<bigint>;
   /** True the first time only, until `expiresAt`; one statement. */
   useOnce(kind: string, value: string, expiresAt: number, now: number): Promise<boolean>;

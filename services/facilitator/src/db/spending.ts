@@ -39,13 +39,16 @@ SELECT spent::text FROM facilitator_budgets
 WHERE bucket = $1::text AND window_ms = $2::bigint AND window_start = $3::bigint`,
 };
 
-/** Spends, if it stays within `cap`. False: nothing was spent. */
+/**
+ * Spends, if what the bucket has spent in its window stays within `cap`. One statement, so that any number of processes keep the cap
+ * together. False: nothing was spent. Throws {StoreError}.
+ */
 export async function spend(on: Querying, spending: Spending, cap: bigint): Promise<boolean> {
   if (spending.amount < 0n) throw new RangeError("a budget is spent, not filled");
   return (await on.query(SPEND, [...windowOf(spending), String(spending.amount), String(cap)])).length === 1;
 }
 
-/** Gives back what was spent, in the window that it was spent in. */
+/** Gives back what was spent on nothing, in the window that it was spent in. Throws {StoreError}. */
 export async function unspend(on: Querying, spending: Spending): Promise<void> {
   if (spending.amount < 0n) throw new RangeError("a budget gets back what it spent");
   await on.query(UNSPEND, [...windowOf(spending), String(spending.amount)]);
