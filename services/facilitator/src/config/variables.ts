@@ -99,7 +99,11 @@ export const VARIABLES: readonly Variable[] = [
     "lamports of their rent that are out at a time; an account takes about 2,040,000",
     "`1000000000`; on localnet `100000000000`",
   ),
-  variable("RATE_LIMIT_PER_MINUTE", "requests of one client address in a minute", "`600`"),
+  variable(
+    "RATE_LIMIT_PER_MINUTE",
+    "requests of one client address in a minute; a seller needs about 25 for each session that is being paid on",
+    "`600`",
+  ),
   secret(
     "REDIS_URL",
     "Redis, so that instances count requests together; what costs money is counted in the database",
