@@ -1,14 +1,15 @@
 // The command line: what it says, how it ends, and that the curl it prints pays.
 import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { VARIABLES } from "@mppsol/facilitator";
+import { readConfig, VARIABLES } from "@mppsol/facilitator";
 import { Pglite } from "@mppsol/server/parts";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
+import { findLocalFaults } from "../../../services/facilitator/src/cli/faults.ts";
 import { run } from "../../../services/facilitator/src/cli/run.ts";
 import { startChain } from "../support.js";
 
@@ -186,9 +187,30 @@ describe("mppsol-facilitator", () => {
       ]);
     });
 
-    it("no Redis", async () => {
-      expect(await refused({ REDIS_URL: "redis://:swordfish@127.0.0.1:1" })).to.deep.equal([
-        "REDIS_URL: no Redis answers at 127.0.0.1:1 (ECONNREFUSED): start it, or leave REDIS_URL out, and each instance counts requests by itself",
+    it("a Redis that refuses it; one that is away is no reason, and said", async () => {
+      const redis = createServer((socket) => {
+        socket.on("error", () => {});
+        socket.on("data", () => socket.write("-NOAUTH Authentication required.\r\n"));
+      });
+      await new Promise<void>((resolve) => redis.listen(0, "127.0.0.1", resolve));
+      const { port } = redis.address() as AddressInfo;
+      try {
+        const [line, ...others] = await refused({ REDIS_URL: `redis://127.0.0.1:${port}` });
+        expect(others).to.deep.equal([]);
+        expect(line).to.match(/^REDIS_URL: Redis at 127\.0\.0\.1:\d+ refuses: NOAUTH/);
+      } finally {
+        redis.close();
+      }
+      const { config } = readConfig({
+        MPPSOL_DATA_DIR: dataDir,
+        PORT: "0",
+        REDIS_URL: "redis://:swordfish@127.0.0.1:1",
+      });
+      expect(await findLocalFaults(config)).to.deep.equal([
+        {
+          text: "REDIS_URL: no Redis answers at 127.0.0.1:1 (ECONNREFUSED): start it, or leave REDIS_URL out, and each instance counts requests by itself",
+          stops: false,
+        },
       ]);
     });
 

@@ -6,7 +6,7 @@ import { spelled } from "../config/network.js";
 import type { Config } from "../config.js";
 import { FLOOR_LAMPORTS } from "../ops/health.js";
 import { nodesOf } from "../ops/Nodes.js";
-import { databaseText, listenText, type Place, redisText } from "./texts.js";
+import { databaseText, isAway, listenText, type Place, redisText } from "./texts.js";
 
 export interface Fault {
   readonly text: string;
@@ -142,7 +142,9 @@ async function redisFault({ redisUrl }: Config): Promise<Fault | undefined> {
     await redis.ping();
     return undefined;
   } catch (error) {
-    return stopping(redisText(reason ?? error, redisUrl));
+    const why = reason ?? error;
+    // Requests are not counted while it is away, before start as after it; one that refuses us is not ours.
+    return { text: redisText(why, redisUrl), stops: !isAway(why) };
   } finally {
     redis.disconnect();
   }

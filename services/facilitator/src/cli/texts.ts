@@ -78,7 +78,7 @@ export function codeOf(error: unknown): string | undefined {
 }
 
 /** Whether nobody is there, or nobody says anything. */
-function isAway(error: unknown): boolean {
+export function isAway(error: unknown): boolean {
   const code = codeOf(error);
   if (code !== undefined) return /^(E(?!RR_)[A-Z_]+|57P03)$/.test(code);
   return /timeout|timed out|terminated|Connection is closed/i.test(messageOf(error));
