@@ -99,6 +99,7 @@ export function configFor(net: Pick<Localnet, "url">, keys: Keys, more: Partial<
     onboardAccountsPerDayPerClient: 1_000,
     onboardRentLamports: 100_000_000_000n,
     rateLimitPerMinute: 1_000_000,
+    voucherLimitPerMinute: 1_000_000,
     redisUrl: undefined,
     host: "127.0.0.1",
     port: 0,

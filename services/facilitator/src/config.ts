@@ -60,6 +60,8 @@ export interface Config {
   /** Rent of all such accounts that is out at a time. */
   readonly onboardRentLamports: bigint;
   readonly rateLimitPerMinute: number;
+  /** Vouchers, and looks at sessions: each is counted by itself, and not with the rest. */
+  readonly voucherLimitPerMinute: number;
   readonly redisUrl: string | undefined;
   readonly host: string;
   readonly port: number;

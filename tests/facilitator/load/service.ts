@@ -34,6 +34,7 @@ async function serve(settings: Settings): Promise<void> {
     globalSettlePerMinute: 10_000_000,
     sellerSettlePerMinute: 10_000_000,
     rateLimitPerMinute: 100_000_000,
+    voucherLimitPerMinute: 100_000_000,
     ...(settleBudgetMs === undefined ? {} : { settleBudgetMs }),
   });
   const facilitator = await createFacilitator(config, {

@@ -41,6 +41,20 @@ describe("the service", () => {
     for (const url of ["/livez", "/readyz", "/metrics"]) expect((await ask("10.0.0.1", url)).statusCode).to.equal(200);
   });
 
+  it("counts vouchers, and looks at sessions, apart from the rest: a seller's address has many", async () => {
+    const app = await start({ config: { rateLimitPerMinute: 2, voucherLimitPerMinute: 3 } });
+    const id = "11111111111111111111111111111111";
+    const look = async () => (await app.inject(`/mpp/session/${id}`)).statusCode;
+    const handIn = async () => {
+      const answer = await app.inject({ method: "POST", url: "/mpp/session/voucher", payload: { channelId: id } });
+      return answer.statusCode;
+    };
+    expect([await look(), await look(), await look(), await look()]).to.deep.equal([404, 404, 404, 429]);
+    expect([await handIn(), await handIn(), await handIn(), await handIn()]).to.deep.equal([400, 400, 400, 429]);
+    const stats = async () => (await app.inject("/mpp/stats")).statusCode;
+    expect([await stats(), await stats(), await stats()]).to.deep.equal([200, 200, 429]);
+  });
+
   it("counts the addresses of one IPv6 network as one", async () => {
     const app = await start({ config: { rateLimitPerMinute: 1 } });
     const ask = (remoteAddress: string) => app.inject({ url: "/mpp/stats", remoteAddress });

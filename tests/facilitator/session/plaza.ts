@@ -85,6 +85,7 @@ export class Plaza {
       onboardAccountsPerDayPerClient: 0,
       onboardRentLamports: 0n,
       rateLimitPerMinute: 100_000,
+      voucherLimitPerMinute: 100_000,
       redisUrl: undefined,
       host: "127.0.0.1",
       port: 0,

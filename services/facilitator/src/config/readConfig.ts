@@ -107,6 +107,7 @@ const SCHEMA = z.object({
   ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT: whole(0, MOST_COUNT).optional(),
   ONBOARD_RENT_LAMPORTS: units(0n).optional(),
   RATE_LIMIT_PER_MINUTE: whole(1, MOST_COUNT).default(600),
+  VOUCHER_LIMIT_PER_MINUTE: whole(1, MOST_COUNT).default(12_000),
   REDIS_URL: z
     .string()
     .regex(/^rediss?:\/\//, "must begin with redis:// or rediss://")
@@ -290,6 +291,7 @@ function plain(values: Values, network: Network.Network, embedded: boolean) {
     onboardAccountsPerDayPerClient: values.ONBOARD_ACCOUNTS_PER_DAY_PER_CLIENT ?? (network === "localnet" ? 100 : 5),
     onboardRentLamports: values.ONBOARD_RENT_LAMPORTS ?? (network === "localnet" ? 100_000_000_000n : 1_000_000_000n),
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+    voucherLimitPerMinute: values.VOUCHER_LIMIT_PER_MINUTE,
     redisUrl: values.REDIS_URL,
     host,
     port: values.PORT,

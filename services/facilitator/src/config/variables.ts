@@ -101,8 +101,13 @@ export const VARIABLES: readonly Variable[] = [
   ),
   variable(
     "RATE_LIMIT_PER_MINUTE",
-    "requests of one client address in a minute; a seller needs about 25 for each session that is being paid on",
+    "requests of one client address in a minute, vouchers and looks at sessions apart",
     "`600`",
+  ),
+  variable(
+    "VOUCHER_LIMIT_PER_MINUTE",
+    "vouchers of one client address in a minute, and looks at sessions; a seller needs about 25 for each session that is being paid on",
+    "`12000`",
   ),
   secret(
     "REDIS_URL",

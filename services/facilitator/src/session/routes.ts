@@ -29,6 +29,8 @@ const TAGS = ["sessions"];
 
 export async function sessionRoutes(app: App, { config, sessions, now }: Context): Promise<void> {
   const once = { idempotent: true };
+  // A seller's address hands in for all of its buyers, and looks after what it serves.
+  const frequent = { rateLimit: { max: config.voucherLimitPerMinute } };
 
   app.post(
     "/mpp/session/prepare",
@@ -88,7 +90,7 @@ export async function sessionRoutes(app: App, { config, sessions, now }: Context
         body: voucherBody,
         response: { 200: voucherAnswer },
       },
-      config: once,
+      config: { ...once, ...frequent },
     },
     async ({ body }) => {
       const { channelId } = body;
@@ -154,7 +156,10 @@ export async function sessionRoutes(app: App, { config, sessions, now }: Context
 
   app.get(
     "/mpp/session/:id",
-    { schema: { tags: TAGS, summary: "A session", params: sessionPath, response: { 200: sessionAnswer } } },
+    {
+      schema: { tags: TAGS, summary: "A session", params: sessionPath, response: { 200: sessionAnswer } },
+      config: frequent,
+    },
     async ({ params }) => {
       const view = await sessions.get(params.id);
       if (view === undefined) throw new FacilitatorError("channel_unknown");
