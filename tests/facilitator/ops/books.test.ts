@@ -175,6 +175,13 @@ for (const kind of ["pglite", "postgres"] as const) {
       expect((await readFigures(database)).oldest).to.equal(NOW - 60_000);
     });
 
+    it("is the rent that is out for sessions, and for new wallets", async () => {
+      await database.script(session("a", "b", 1) + session("c", "d", 2) + session("over", "b", 0));
+      await database.script(account("wallet", NOW, "NULL"));
+      const { rentOut } = await readFigures(database);
+      expect(Object.fromEntries(rentOut)).to.deep.equal({ sessions: 10, onboarding: 2_039_280 });
+    });
+
     it("is what is in escrow, and what is at risk of it", async () => {
       await database.script(channel("a") + channel("b") + channel("c", { status: "'closed'" }));
       const { escrowed, unsettled } = await readFigures(database);

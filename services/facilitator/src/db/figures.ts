@@ -11,6 +11,8 @@ export interface Figures {
   /** Base units by mint: deposited and not settled on chain. */
   readonly escrowed: ReadonlyMap<string, number>;
   readonly channels: ReadonlyMap<string, number>;
+  /** Lamports of rent that are fronted and not back, by what for. */
+  readonly rentOut: ReadonlyMap<string, number>;
   /** Unix seconds at which the first forced close can be completed; absent when there is none. */
   readonly deadline: number | undefined;
 }
@@ -46,6 +48,11 @@ const CHANNELS: Statement = {
   text: "SELECT status, count(*)::text FROM mppsol_channels GROUP BY status",
 };
 
+const RENT_OUT: Statement = {
+  name: "facilitator_figures_rent",
+  text: "SELECT bucket, lamports::text FROM facilitator_rent_out WHERE bucket IN ('sessions', 'onboarding')",
+};
+
 const DEADLINE: Statement = {
   name: "facilitator_figures_deadline",
   text: `
@@ -55,9 +62,9 @@ FROM mppsol_channels WHERE status <> 'closed' AND closure_started_at IS NOT NULL
 
 /** Throws {StoreError}. */
 export async function readFigures(database: Database): Promise<Figures> {
-  const [[charges], unsettled, channels, [deadline], [accounts]] = (await Promise.all(
-    [CHARGES, UNSETTLED, CHANNELS, DEADLINE, ACCOUNTS].map((statement) => database.query(statement, [])),
-  )) as [(string | null)[][], string[][], string[][], (string | null)[][], (string | null)[][]];
+  const [[charges], unsettled, channels, [deadline], [accounts], rentOut] = (await Promise.all(
+    [CHARGES, UNSETTLED, CHANNELS, DEADLINE, ACCOUNTS, RENT_OUT].map((statement) => database.query(statement, [])),
+  )) as [(string | null)[][], string[][], string[][], (string | null)[][], (string | null)[][], string[][]];
   const counts = (rows: readonly (readonly string[])[]) => new Map(rows.map(([name, count]) => [name!, Number(count)]));
   const at = deadline?.[0];
   const waiting = [charges?.[2], accounts?.[0]].filter((time) => time != null).map(Number);
@@ -68,6 +75,7 @@ export async function readFigures(database: Database): Promise<Figures> {
     unsettled: counts(unsettled),
     escrowed: counts(unsettled.map(([mint, , escrowed]) => [mint!, escrowed!])),
     channels: counts(channels),
+    rentOut: counts(rentOut),
     deadline: at == null ? undefined : Number(at),
   };
 }

@@ -25,6 +25,7 @@ export interface Gauges {
   readonly voucherUnsettled: Gauge<"mint">;
   readonly escrowed: Gauge<"mint">;
   readonly channels: Gauge<"status">;
+  readonly rentOut: Gauge<"purpose">;
   readonly channelDeadline: Gauge;
   readonly rpcSlot: Gauge<"endpoint">;
   readonly rpcUp: Gauge<"endpoint">;
@@ -133,6 +134,12 @@ function createGauges(registry: Registry): Gauges {
       name: "mpp_voucher_unsettled_base_units",
       help: "Value at risk: accepted by vouchers and not settled on chain.",
       labelNames: ["mint"],
+      registers,
+    }),
+    rentOut: new Gauge({
+      name: "mpp_sponsor_rent_out_lamports",
+      help: "Rent that is fronted and not back.",
+      labelNames: ["purpose"],
       registers,
     }),
     escrowed: new Gauge({

@@ -142,5 +142,6 @@ function setGauges(gauges: Gauges, figures: Figures | undefined, { checks }: Hea
   gauges.channelDeadline.set(deadline === undefined ? Number.NaN : deadline - now / 1000);
   for (const [mint, amount] of figures?.unsettled ?? []) gauges.voucherUnsettled.set({ mint }, amount);
   for (const [mint, amount] of figures?.escrowed ?? []) gauges.escrowed.set({ mint }, amount);
+  for (const [purpose, lamports] of figures?.rentOut ?? []) gauges.rentOut.set({ purpose }, lamports);
   for (const [status, count] of figures?.channels ?? []) gauges.channels.set({ status }, count);
 }
