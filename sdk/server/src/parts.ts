@@ -44,7 +44,7 @@ export { createWatchtower, type Watchtower } from "./session/Watchtower.js";
 export { MissingDependencyError, StoreClosedError, StoreConflictError, StoreError } from "./stores/errors.js";
 export { Pglite } from "./stores/pglite.js";
 export { Postgres } from "./stores/postgres.js";
-export { Access, translated } from "./stores/sql/Access.js";
+export { Access, transacted, translated } from "./stores/sql/Access.js";
 export {
   type Database,
   type Parameter,

@@ -107,6 +107,8 @@ for (const kind of ["pglite", "postgres"] as const) {
           session("two", "buyer", 2),
           session("over", "buyer", 0),
           "INSERT INTO facilitator_session_buyers (payer, held) VALUES ('buyer', 2), ('gone', 0);",
+          account("under way", NOW, "NULL"),
+          account("made", NOW, "5"),
         ].join("\n"),
       );
       expect(await imbalances()).to.deep.equal(WELL);
@@ -128,6 +130,21 @@ for (const kind of ["pglite", "postgres"] as const) {
         "a sum of rent that is not what is out",
         `${session("a", "b", 1)}INSERT INTO facilitator_session_buyers VALUES ('b', 1);
          UPDATE facilitator_rent_out SET lamports = 4 WHERE bucket = 'seller:seller';`,
+      ],
+      [
+        "rent",
+        "a sum of rent for new wallets that is not what is out",
+        `${account("w", NOW, "5")}UPDATE facilitator_made_accounts SET lamports = lamports + 1;`,
+      ],
+      [
+        "rent",
+        "rent for new wallets that is counted for no account",
+        "INSERT INTO facilitator_rent_out VALUES ('onboarding', 1);",
+      ],
+      [
+        "rent",
+        "rent for new wallets that nobody counts",
+        `${account("w", NOW, "NULL")}DELETE FROM facilitator_rent_out;`,
       ],
       ["rent", "a sum of rent of nothing", "INSERT INTO facilitator_rent_out VALUES ('seller:x', 1);"],
       [

@@ -1,5 +1,6 @@
 // The store on Postgres: the contract, on a real server, and what concerns the server.
 import { EventEmitter } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { postgresStore, type Store } from "@mppsol/server/stores";
 import { expect } from "chai";
 import pg from "pg";
@@ -274,6 +275,82 @@ describe("the store on Postgres", () => {
     await impatient.close();
   });
 
+  it("has the server give up a statement before it is given up here, within a transaction and outside", async () => {
+    await store.migrate();
+    const channelId = await open(store);
+    const impatient = new Postgres({ connectionString, connections: 1, timeoutMs: 500 });
+    const pid = { name: "pid", text: "SELECT pg_backend_pid()::text" };
+    const before = await impatient.query(pid, []);
+    const move = { name: "move", text: "UPDATE mppsol_channels SET version = version WHERE channel_id = $1::text" };
+    await hold(channelId);
+    const state = (work: Promise<unknown>) => work.catch((error: { code?: string }) => error.code);
+    expect(await state(impatient.query(move, [channelId]))).to.equal("57014");
+    expect(await state(impatient.transaction((session) => session.query(move, [channelId])))).to.equal("55P03");
+    const slow = { name: "slow", text: "SELECT pg_sleep(9)::text" };
+    expect(await state(impatient.transaction((session) => session.query(slow, [])))).to.equal("57014");
+    const others = "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    expect((await beside.query(`${others} AND (wait_event_type = 'Lock' OR state <> 'idle')`)).rows).to.deep.equal([]);
+    await beside.query("ROLLBACK");
+    // It was the statement that was given up, and not the connection.
+    await impatient.transaction((session) => session.query(move, [channelId]));
+    expect(await impatient.query(pid, [])).to.deep.equal(before);
+    await impatient.close();
+  });
+
+  it("has the server roll back a transaction that nobody goes on with", async () => {
+    await store.migrate();
+    const channelId = await open(store);
+    const frozen = new Postgres({ connectionString, timeoutMs: 3_000 });
+    const undone = frozen.transaction(async (session) => {
+      await session.script(`UPDATE mppsol_channels SET idle_timeout_seconds = 77 WHERE channel_id = '${channelId}'`);
+      // Waits for the row until the server has ended the other.
+      await beside.query("UPDATE mppsol_channels SET version = version WHERE channel_id = $1", [channelId]);
+    });
+    expect(await rejection(undone)).to.be.an("error");
+    expect((await channelOf(store, channelId)).idleTimeoutSeconds).to.not.equal(77);
+    await frozen.transaction((session) => session.script("SELECT 1"));
+    await frozen.close();
+  });
+
+  it("works behind a pooler that refuses parameters of a connection; a transaction has its limits there as well", async () => {
+    const refused: string[] = [];
+    const pooler = createServer((client) => {
+      client.on("error", () => {});
+      client.once("data", (startup) => {
+        if (startup.includes("statement_timeout")) {
+          refused.push("statement_timeout");
+          client.end(errorResponse("08P01", "unsupported startup parameter: statement_timeout"));
+          return;
+        }
+        const directory = new URL(connectionString.replace("@/", "@localhost/")).searchParams.get("host");
+        const server = connect(`${directory}/.s.PGSQL.5432`);
+        server.on("error", () => {});
+        server.write(startup);
+        client.pipe(server).pipe(client);
+      });
+    });
+    await new Promise<void>((resolve) => pooler.listen(0, "127.0.0.1", resolve));
+    const { port } = pooler.address() as AddressInfo;
+    const database = connectionString.match(/@\/([^?]+)/)?.[1];
+    const behind = new Postgres({
+      connectionString: `postgresql://postgres@127.0.0.1:${port}/${database}`,
+      timeoutMs: 30_000,
+    });
+    const settings = {
+      name: "settings",
+      text: `SELECT current_setting('statement_timeout'), current_setting('lock_timeout'),
+        current_setting('idle_in_transaction_session_timeout')`,
+    };
+    const outside = await Promise.all([behind.query(settings, []), behind.query(settings, [])]);
+    expect(outside.flat()).to.deep.equal(Array(2).fill(["0", "0", "0"]));
+    expect(await behind.transaction((session) => session.query(settings, []))).to.deep.equal([["27s", "15s", "10s"]]);
+    // The transaction's limits are gone with it.
+    expect(await behind.query(settings, [])).to.deep.equal([["0", "0", "0"]]);
+    expect(refused).to.have.length(2);
+    await behind.close();
+    pooler.close();
+  });
+
   it("does not let one channel that the database refuses sink the others of a commit", async () => {
     await store.migrate();
     const channels = await Promise.all(Array.from({ length: 5 }, () => open(store)));
@@ -417,3 +494,11 @@ describe("the store on Postgres", () => {
     await own.stop();
   });
 });
+
+/** As a server, or a pooler, says that it will not have somebody. */
+function errorResponse(code: string, message: string): Buffer {
+  const fields = Buffer.from(`SFATAL\0C${code}\0M${message}\0\0`);
+  const length = Buffer.alloc(4);
+  length.writeUInt32BE(fields.length + 4);
+  return Buffer.concat([Buffer.from("E"), length, fields]);
+}

@@ -1,4 +1,5 @@
 // A store on Postgres, which any number of processes may share.
+import type { Pool, PoolClient } from "pg";
 import { MissingDependencyError } from "./errors.js";
 import type { Store } from "./Store.js";
 import { type Database, type Parameter, type Row, type Session, type Statement, sqlState } from "./sql/Database.js";
@@ -30,7 +31,10 @@ export interface PostgresQuery {
 }
 
 export type PostgresOptions = {
-  /** Milliseconds that a statement may take before its connection is given up. 30,000 when absent. */
+  /**
+   * Milliseconds that a statement may take before its connection is given up, more than 0. 30,000 when absent. The server gives
+   * it up a little earlier; a transaction that waits for this process for a third of it, at least a second, is rolled back.
+   */
   readonly timeoutMs?: number;
 } & (
   | {
@@ -40,7 +44,10 @@ export type PostgresOptions = {
       readonly connections?: number;
     }
   | {
-      /** A `pg.Pool`, which is not ended by `close`. */
+      /**
+       * A `pg.Pool`, which is not ended by `close`. Give it a `statement_timeout`: without one the server goes on with a statement
+       * outside of a transaction that this process has given up, for as long as it waits for others.
+       */
       readonly pool: PostgresPool;
     }
 );
@@ -75,8 +82,8 @@ export class Postgres implements Database {
 
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
     return this.#connected(async (connection) => {
-      await connection.script("BEGIN ISOLATION LEVEL READ COMMITTED");
       try {
+        await connection.script(begin(this.#timeoutMs));
         const result = await work(connection);
         await connection.script("COMMIT");
         return result;
@@ -119,9 +126,30 @@ export class Postgres implements Database {
 
   #open(): Promise<PostgresPool> {
     const options = this.#options;
-    this.#pool ??= ("pool" in options ? Promise.resolve(options.pool) : ownPool(options)).then(neverEndingTheProcess);
+    this.#pool ??= (
+      "pool" in options ? Promise.resolve(options.pool) : ownPool(options, serverTimeoutMs(this.#timeoutMs))
+    ).then(neverEndingTheProcess);
     return this.#pool;
   }
+}
+
+/**
+ * Begins a transaction that the server ends by itself: what it has locked must not stay so for as long as a process is frozen, or
+ * its host lost. Then others wait for a lock longer than that, and a statement is given up here before it is by the client: a
+ * client that goes leaves no connection that waits. In one round trip, and for this transaction only, so that a pooler which
+ * hands out connections by the transaction can be between. (No timeout cuts a COMMIT short that waits for a standby.)
+ */
+function begin(timeoutMs: number): string {
+  const idleMs = Math.max(1_000, Math.ceil(timeoutMs / 3));
+  return `BEGIN ISOLATION LEVEL READ COMMITTED;
+    SET LOCAL idle_in_transaction_session_timeout = ${idleMs};
+    SET LOCAL lock_timeout = ${Math.ceil(timeoutMs / 2)};
+    SET LOCAL statement_timeout = ${serverTimeoutMs(timeoutMs)}`;
+}
+
+/** So that the server is the first to give a statement up. */
+function serverTimeoutMs(timeoutMs: number): number {
+  return Math.ceil(0.9 * timeoutMs);
 }
 
 /** A connection for the time of one piece of work. */
@@ -148,8 +176,8 @@ class Connection implements Session {
     try {
       return (await this.#client.query({ ...query, query_timeout: this.#timeoutMs })).rows;
     } catch (error) {
-      // No answer, or one that says that the connection ends.
-      if (/^(?:08|57)/.test(sqlState(error) ?? "08")) this.isSound = false;
+      // No answer, or one that says that the connection ends. (57014: the statement was given up, no more.)
+      if (/^(?:08|57P|25P03)/.test(sqlState(error) ?? "08")) this.isSound = false;
       throw error;
     }
   }
@@ -225,7 +253,10 @@ function neverEndingTheProcess(pool: PostgresPool): PostgresPool {
   return pool;
 }
 
-async function ownPool(options: { connectionString: string; connections?: number }): Promise<PostgresPool> {
+async function ownPool(
+  options: { connectionString: string; connections?: number },
+  statementTimeoutMs: number,
+): Promise<PostgresPool> {
   const { default: pg } = await import("pg").catch((error: unknown) => {
     throw new MissingDependencyError("postgresStore", "pg", { cause: error });
   });
@@ -234,10 +265,30 @@ async function ownPool(options: { connectionString: string; connections?: number
     max: options.connections ?? 10,
     keepAlive: true,
     connectionTimeoutMillis: 10_000,
+    statement_timeout: statementTimeoutMs,
   });
   // An idle connection that breaks is replaced when it is needed; without a listener it would end the process.
   pool.on("error", ignore);
-  return pool as PostgresPool;
+  return {
+    options: pool.options,
+    on: (event, listener) => pool.on(event, listener as (client: unknown) => void),
+    end: () => pool.end(),
+    connect: () => connect(pool) as Promise<PostgresClient>,
+  };
+}
+
+/**
+ * Some poolers refuse what they cannot keep for a connection, `statement_timeout` among it: then all go without. Their statements
+ * outside of transactions still wait for others that the server ends.
+ */
+async function connect(pool: Pool): Promise<PoolClient> {
+  try {
+    return await pool.connect();
+  } catch (error) {
+    if (sqlState(error) !== "08P01" || !/startup parameter/i.test((error as Error).message)) throw error;
+    pool.options.statement_timeout = false;
+    return pool.connect();
+  }
 }
 
 function ignore(): void {}

@@ -60,7 +60,8 @@ export class Budgets {
       for (const spending of taken.splice(0)) await unspend(database, spending);
     };
     try {
-      for (const bucket of this.#buckets(cost)) taken.push(await take(database, bucket, at));
+      const { own, shared } = this.#buckets(cost);
+      for (const bucket of [...own, ...shared]) taken.push(await take(database, bucket, at));
     } catch (error) {
       await giveBack();
       throw error;
@@ -69,20 +70,28 @@ export class Budgets {
   }
 
   /**
-   * The same within a transaction, which is to be rolled back when it throws.
+   * The same within a transaction, which is to be rolled back when it throws. Last in it: what all share is locked until it ends.
+   * Every transaction locks in one order, so that none waits for one that waits for it: rows of its own, what it spends of the
+   * payer's and the seller's budgets, the rent that is out (of the seller, then of all), what it spends of everybody's budgets.
+   * (Rent of onboarding comes with the row of its own: nobody else locks that.)
    * @param at unix milliseconds: names the windows.
+   * @param between done before what all share is spent.
    */
-  async spendIn(session: Querying, cost: Cost, at: number): Promise<void> {
-    for (const bucket of this.#buckets(cost)) await take(session, bucket, at);
+  async spendIn(session: Querying, cost: Cost, at: number, between?: () => Promise<void>): Promise<void> {
+    const { own, shared } = this.#buckets(cost);
+    for (const bucket of own) await take(session, bucket, at);
+    await between?.();
+    for (const bucket of shared) await take(session, bucket, at);
   }
 
   /** Gives back what was spent at that time: nothing was signed. Throws {StoreError}. */
   async unspend(cost: Cost, at: number): Promise<void> {
-    for (const bucket of this.#buckets(cost)) await unspend(this.#tables.database, spendingOf(bucket, at));
+    const { own, shared } = this.#buckets(cost);
+    for (const bucket of [...own, ...shared]) await unspend(this.#tables.database, spendingOf(bucket, at));
   }
 
-  /** The narrow ones first, so that one seller at its cap does not touch what all share. */
-  #buckets({ payer, recipient, lamports, creations }: Cost): Bucket[] {
+  /** To be spent in this order: one seller at its cap does not touch what all share. */
+  #buckets({ payer, recipient, lamports, creations }: Cost): { readonly own: Bucket[]; readonly shared: Bucket[] } {
     const caps = this.#caps;
     const settle = (name: string, cap: number, code: Code, whose: string): Bucket => {
       const detail = `At most ${cap} transactions in a minute are sponsored ${whose}.`;
@@ -99,14 +108,17 @@ export class Budgets {
         detail,
       };
     };
-    return [
+    const own = [
       settle(`seller:${recipient}`, caps.sellerSettlePerMinute, "seller_settle_cap_exceeded", "for this seller"),
-      settle("global", caps.globalSettlePerMinute, "global_settle_cap_exceeded", "in all"),
       day(`payer:${payer}`, caps.sponsorLamportsPerDayPerPayer, "for this payer"),
       day(`seller:${recipient}`, caps.sponsorLamportsPerDayPerSeller, "for this seller"),
+    ];
+    const shared = [
+      settle("global", caps.globalSettlePerMinute, "global_settle_cap_exceeded", "in all"),
       day("global", caps.sponsorLamportsPerDay, "in all"),
       ...(creations.length === 0 ? [] : [this.#accounts(BigInt(creations.length))]),
     ];
+    return { own, shared };
   }
 
   #accounts(amount: bigint): Bucket {

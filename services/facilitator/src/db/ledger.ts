@@ -10,7 +10,8 @@ import type { Database, Statement } from "@mppsol/server/parts";
  * - `closing`: closed channels of which settled and refunded do not add up to what was escrowed.
  * - `reserved`: channels whose reserved amount is not the sum of what their deliveries reserve.
  * - `held`: buyers whose number of sessions that rent is out for is not what is counted against their cap.
- * - `rent`: sums of rent that is out for sessions, of a seller or of all, that are not the sum of what is out.
+ * - `rent`: sums of rent that is out for sessions, of a seller or of all, or for accounts of new wallets, that are not the sum of
+ *   what is out.
  */
 export type Rule = "escrow" | "operator" | "closing" | "reserved" | "held" | "rent";
 
@@ -57,8 +58,11 @@ FROM (
     SELECT 'sessions' AS bucket, coalesce(sum(rent), 0) AS lamports FROM facilitator_sessions WHERE attempts > 0
     UNION ALL
     SELECT 'seller:' || seller, sum(rent) FROM facilitator_sessions WHERE attempts > 0 GROUP BY seller
+    UNION ALL
+    -- All but two signatures.
+    SELECT 'onboarding', coalesce(sum(lamports - 10000), 0) FROM facilitator_made_accounts
   ) s
-  FULL JOIN (SELECT bucket, lamports FROM facilitator_rent_out WHERE bucket <> 'onboarding') o ON o.bucket = s.bucket
+  FULL JOIN facilitator_rent_out o ON o.bucket = s.bucket
 WHERE coalesce(s.lamports, 0) <> coalesce(o.lamports, 0)`,
 };
 

@@ -139,7 +139,7 @@ export class Fronting {
   }
 
   async #take(session: Session, advance: Advance): Promise<void> {
-    const { channelId, payer, seller, unitAmount, frontedAt, closesAt, fees, rent } = advance;
+    const { channelId, payer, seller, unitAmount, frontedAt } = advance;
     const [buyer] = await session.query(LOCK_BUYER, [payer]);
     const out = await outOf(session, channelId);
     if (out !== undefined && out.attempts > 0n) {
@@ -157,6 +157,13 @@ export class Fronting {
       });
     }
     await session.query(SET_HELD, [payer, "1"]);
+    // The row counts its rent at once, in sums that others wait for: see `spendIn` for the order.
+    await this.#budgets.spendIn(session, costOf(advance), frontedAt, () => this.#front(session, advance));
+  }
+
+  /** Throws {FacilitatorError} when that is too much rent. */
+  async #front(session: Session, advance: Advance): Promise<void> {
+    const { channelId, payer, seller, unitAmount, frontedAt, closesAt, fees, rent } = advance;
     const numbers = [unitAmount, frontedAt, closesAt, fees + rent, rent].map(String);
     await session.query(FRONT, [channelId, payer, seller, ...numbers]);
     const { sponsorRentLamports, sponsorRentLamportsPerSeller } = this.#caps;
@@ -164,7 +171,6 @@ export class Fronting {
       { bucket: `seller:${seller}`, cap: sponsorRentLamportsPerSeller, whose: "for sessions with this seller" },
       { bucket: "sessions", cap: sponsorRentLamports, whose: "for sessions in all" },
     ]);
-    await this.#budgets.spendIn(session, costOf(advance), frontedAt);
   }
 
   /** Ends one or all attempts. What was out for it, when it was the last of them: from now on it counts no more. */

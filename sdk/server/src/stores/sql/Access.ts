@@ -40,18 +40,7 @@ export class Access {
 
   /** May run `work` again, when the database undid it on account of others. */
   transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    return this.#tracked(this.#transaction(work));
-  }
-
-  async #transaction<T>(work: (session: Session) => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        return await translated(() => this.#database.transaction(work));
-      } catch (error) {
-        const state = error instanceof StoreError ? sqlState(error.cause) : undefined;
-        if (attempt >= ATTEMPTS || state === undefined || !/^(?:40|23505)/.test(state)) throw error;
-      }
-    }
+    return this.#tracked(transacted(this.#database, work));
   }
 
   async #tracked<T>(work: Promise<T>): Promise<T> {
@@ -60,6 +49,22 @@ export class Access {
       return await work;
     } finally {
       this.#underWay.delete(work);
+    }
+  }
+}
+
+/**
+ * May run `work` again, when the database undid it on account of others: deadlocks and the like, keys that appeared meanwhile.
+ * Not when it gave up waiting for them, which has taken its time.
+ * @throws {StoreError}
+ */
+export async function transacted<T>(database: Database, work: (session: Session) => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await translated(() => database.transaction(work));
+    } catch (error) {
+      const state = error instanceof StoreError ? sqlState(error.cause) : undefined;
+      if (attempt >= ATTEMPTS || state === undefined || !/^(?:40|23505)/.test(state)) throw error;
     }
   }
 }
