@@ -63,6 +63,7 @@ describe("the configuration of the facilitator", () => {
     expect(config.databaseDir).to.equal(join(dataDir, "embedded.db"));
     expect(config.mints).to.deep.equal([USDC_MINT]);
     expect(config.maxPriorityLamports).to.equal(2_000n);
+    expect(config.maxOpenSessionsPerBuyer, "somebody who tries things out is one buyer").to.equal(100);
     const again = read().config;
     expect(signerAddress(again.settlementKey)).to.equal(signerAddress(config.settlementKey));
     expect(again.secret).to.equal(config.secret);
@@ -85,6 +86,7 @@ describe("the configuration of the facilitator", () => {
     expect([generated, embedded]).to.deep.equal([[], false]);
     expect(config.network).to.equal("mainnet");
     expect(config.onboardAccountsPerDay, "accounts that somebody can close").to.equal(0);
+    expect(config.maxOpenSessionsPerBuyer).to.equal(4);
     expect(config.rpcUrls).to.deep.equal(["https://one.example/KEY", "https://two.example/KEY"]);
     expect(config.feePayers.map((signer) => signerAddress(signer))).to.deep.equal(
       [keys.feePayer, keys.second].map((key) => key.publicKey.toBase58()),

@@ -173,15 +173,17 @@ describe("charges by a facilitator", () => {
       await blind.payments.close();
     });
 
-    it("is not the only place to learn it: a 503 is told to onError with what is behind it", async () => {
-      const { payments, errors, sold } = till();
-      answers(422, { code: "recipient_account_missing", detail: "The recipient has no account.", retryable: true });
-      expect((await sold(new Request("http://shop.example/weather"))).status).to.equal(503);
-      expect(errors.map(({ during }) => during)).to.deep.equal(["challenge"]);
-      const { cause } = errors[0]!.error as Error;
-      expect(cause).to.be.instanceOf(SettlementError);
-      await payments.close();
-    });
+    for (const code of ["recipient_account_missing", "amount_too_small", "seller_not_allowed"]) {
+      it(`is not the only place to learn it: the 503 for ${code} is told to onError with what is behind it`, async () => {
+        const { payments, errors, sold } = till();
+        answers(422, { code, detail: "It says why.", retryable: false });
+        expect((await sold(new Request("http://shop.example/weather"))).status).to.equal(503);
+        expect(errors.map(({ during }) => during)).to.deep.equal(["challenge"]);
+        const { cause } = errors[0]!.error as Error;
+        expect(cause).to.be.instanceOf(SettlementError).and.include({ code, message: "It says why." });
+        await payments.close();
+      });
+    }
   });
 
   it("pays once, however often the credential comes, and says the same every time", async () => {
@@ -302,6 +304,21 @@ describe("charges by a facilitator", () => {
       expect(found.status).to.equal(503);
       expect(found.members.reason).to.equal("seller_settle_cap_exceeded");
       expect(desk.to("/mpp/settle").length).to.be.greaterThan(1);
+    });
+
+    it("has nothing left to sponsor for this buyer or today: the buyer is told so, as nothing was signed", async () => {
+      for (const code of ["buyer_session_cap_exceeded", "sponsor_budget_exceeded"]) {
+        const shop = await seller();
+        const { credential } = await bought(shop);
+        desk.twist = ({ path }, response) =>
+          path === "/mpp/settle"
+            ? Promise.resolve(send(response, 429, { code, detail: "Used up until tomorrow.", retryable: true }))
+            : undefined;
+        const found = await refusal(present(shop, credential));
+        desk.twist = undefined;
+        expect(found).to.include({ code: "sponsorship-denied", status: 402, message: "Used up until tomorrow." });
+        expect(found.members.reason).to.equal(code);
+      }
     });
 
     it("is not taken for a refusal of the payment when it finds the seller's own request wrong", async () => {

@@ -62,7 +62,7 @@ export class ChargeDesk implements Settlement {
   async prepare(quote: Quote): Promise<Prepared> {
     const { currency, network } = quote;
     if (currency === "sol") throw new RefusedError("asset-unsupported", "The facilitator settles tokens only.");
-    const facts = await orRefused(() => this.#facts(quote));
+    const facts = await orRefused(() => this.#facts(quote), "prepare");
     if (facts.currency !== currency || (network !== undefined && facts.network !== network)) {
       const what = facts.currency === currency ? "network" : "asset";
       this.#options.onError(

@@ -65,8 +65,11 @@ const CODES: Readonly<Record<string, Refusal.Code>> = {
   proof_invalid: "proof-invalid",
 };
 
+/** What the facilitator was asked for, where it is no charge's settlement. */
+type Errand = "prepare" | "open" | "topup";
+
 /** What the same refusal is called where a channel is opened or topped up. */
-const OF_ERRAND: Readonly<Record<"open" | "topup", Readonly<Record<string, Refusal.Code>>>> = {
+const OF_ERRAND: Readonly<Partial<Record<Errand, Readonly<Record<string, Refusal.Code>>>>> = {
   open: {
     invalid_transaction_encoding: "open-transaction-encoding",
     signature_invalid: "open-signature",
@@ -100,19 +103,33 @@ const UNAVAILABLE = "The payment cannot be settled right now. Send the same requ
  * The refusal that a buyer is told.
  *
  * - Final, for a refusal of the facilitator that is: `reason` among its members is the facilitator's code.
+ * - `sponsorship-denied` when the facilitator has nothing left to sponsor for this buyer, this seller, or today.
  * - `unavailable` for everything that may pass, or that says nothing of the payment.
  */
-export function refusalOf(error: SettlementError, errand?: "open" | "topup"): RefusedError {
+export function refusalOf(error: SettlementError, errand?: Errand): RefusedError {
   const members = membersOf(error);
+  // There is no payment yet: what is refused is the seller's quote, which only the seller can mend.
+  if (errand === "prepare" && !BEFORE.has(CODES[error.code] ?? "")) {
+    return new RefusedError("unavailable", UNAVAILABLE, members, { cause: error });
+  }
   const final = !error.uncertain && !error.retryable && FINAL.has(error.status);
-  const code = (errand && OF_ERRAND[errand][error.code]) ?? CODES[error.code];
+  // Nothing was signed, and asking again soon does not help.
+  if (!error.uncertain && error.status === 429 && UNSPONSORED.has(error.code)) {
+    return new RefusedError("sponsorship-denied", error.message, members, { cause: error });
+  }
+  const code = (errand && OF_ERRAND[errand]?.[error.code]) ?? CODES[error.code];
   // Whether the challenge can be paid at all is known only here.
   if (code !== undefined && (final || BEFORE.has(code))) {
     return new RefusedError(code, error.message, members, { cause: error });
   }
   // Other statuses say that the seller's own request was wrong, which is nothing that the buyer could mend.
   if (final && error.status === 422 && !error.code.startsWith("idempotency_")) {
-    return new RefusedError(FALLBACK[errand ?? "charge"], error.message, members, { cause: error });
+    return new RefusedError(
+      FALLBACK[errand === "open" || errand === "topup" ? errand : "charge"],
+      error.message,
+      members,
+      { cause: error },
+    );
   }
   return new RefusedError("unavailable", UNAVAILABLE, members, { cause: error });
 }
@@ -122,6 +139,9 @@ const FALLBACK = { charge: "instruction-unexpected", open: "open-instructions", 
 
 /** Statuses by which a facilitator says that a payment is refused for good. */
 const FINAL: ReadonlySet<number> = new Set([400, 404, 409, 410, 422]);
+
+/** Caps of the facilitator that a buyer or a day runs into; those of a minute are over soon. */
+const UNSPONSORED: ReadonlySet<string> = new Set(["buyer_session_cap_exceeded", "sponsor_budget_exceeded"]);
 
 const BEFORE: ReadonlySet<string> = new Set(["recipient-account-missing", "asset-unsupported", "channel-busy"]);
 
@@ -139,7 +159,7 @@ function membersOf({ code, requestId, members }: SettlementError): JsonObject {
  * Runs `work`; what fails in it at the facilitator becomes the refusal that a buyer is told.
  * @throws {RefusedError}
  */
-export async function orRefused<T>(work: () => Promise<T>, errand?: "open" | "topup"): Promise<T> {
+export async function orRefused<T>(work: () => Promise<T>, errand?: Errand): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -81,7 +81,11 @@ export const VARIABLES: readonly Variable[] = [
     "who may be paid by charges, shares among them, and sell by sessions: base58, comma separated",
     "everybody",
   ),
-  variable("MAX_OPEN_SESSIONS_PER_BUYER", "managed sessions of one buyer whose rent is fronted at a time", "`4`"),
+  variable(
+    "MAX_OPEN_SESSIONS_PER_BUYER",
+    "managed sessions of one buyer whose rent is fronted at a time, closed ones until it is back (10 minutes and more)",
+    "`4`; on localnet `100`",
+  ),
   variable("MIN_DEPOSIT", "base units that a managed session is opened with at least", "`100000`"),
   variable("FEE_BPS", "share of the facilitator in managed sessions, basis points, fixed on chain at open", "`0`"),
   variable("GRACE_PERIOD_SECONDS", "between a buyer's forced close and its end, in which vouchers are cashed", "`900`"),
