@@ -11,6 +11,9 @@ import { freshHome, mppsol } from "../cli/support.ts";
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const README = readFileSync(join(ROOT, "services/facilitator/README.md"), "utf8");
 
+/** A loop that ends when the shop listens; here `start` waits for that. */
+const WAIT = "until curl -so /dev/null http://127.0.0.1:3000; do sleep 1; done";
+
 describe("paying a seller at one's own facilitator, as the README says", () => {
   const running: ChildProcess[] = [];
   const folder = mkdtempSync(join(tmpdir(), "mppsol-own-wallet-"));
@@ -59,7 +62,7 @@ describe("paying a seller at one's own facilitator, as the README says", () => {
           expect(command).to.equal("MPPSOL_FACILITATOR=http://127.0.0.1:8402 npx --no-install tsx examples/shop.ts &");
           const env = { MPPSOL_FACILITATOR: url, PORT: "0" };
           [, shop = ""] = await start(["--import", "tsx", "examples/shop.ts"], env, /^(\S+)\/report costs/);
-        } else expect(command).to.be.oneOf(["kill %1", ""]);
+        } else expect(command).to.be.oneOf([WAIT, "kill %1", ""]);
       }
     } finally {
       delete process.env.MPPSOL_RPC;
