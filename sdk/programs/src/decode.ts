@@ -41,6 +41,9 @@ export interface ChannelState {
 /** Bytes of a channel account. */
 export const CHANNEL_LENGTH = 256;
 
+/** Where in them the payer is. */
+export const CHANNEL_PAYER_OFFSET = 88;
+
 const CHANNEL_DISCRIMINATOR = 1;
 const CHANNEL_VERSION = 1;
 const STATUSES: readonly ChannelStatus[] = ["open", "sealed", "closing", "distributed"];
@@ -74,7 +77,7 @@ export function decodeChannel(data: Uint8Array): ChannelState {
     payerWithdrawnAt: view.getBigInt64(44, true),
     gracePeriod: view.getUint32(52, true),
     distributionHash: Uint8Array.from(data.subarray(56, 88)),
-    payer: key(88),
+    payer: key(CHANNEL_PAYER_OFFSET),
     payee: key(120),
     authorizedSigner: key(152),
     mint: key(184),

@@ -3,15 +3,19 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { tokenAddress } from "@mppsol/programs";
+import { buildTransaction, tokenAddress } from "@mppsol/programs";
 import { type Database, StoreError } from "@mppsol/server/parts";
-import { createTransferInstruction, TOKEN_PROGRAM_ID } from "@solana/spl-token";
+import {
+  createAssociatedTokenAccountIdempotentInstruction,
+  createTransferInstruction,
+  TOKEN_PROGRAM_ID,
+} from "@solana/spl-token";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
 import { run as command } from "../../../services/facilitator/src/cli/run.ts";
 import { AccountCloser, type ClosingOptions } from "../../../services/facilitator/src/onboard/AccountCloser.ts";
 import { down, type FaultyRpc, faulty, first, swallow } from "../../server/chain/faults.ts";
-import { startChain } from "../support.ts";
+import { newKeys, startChain } from "../support.ts";
 import { ACCOUNT_RENT, Agent, Books, DEPOSIT, MINT, type Office, okay, run, startOffice } from "./support.ts";
 
 const DAY_MS = 86_400_000;
@@ -24,7 +28,11 @@ describe("closing the accounts of wallets", () => {
   let rpc: FaultyRpc;
   let told: string[];
   before(async () => {
-    office = await startOffice({ rpc: (real) => (rpc = faulty(real)), config: { settleBudgetMs: 300 } });
+    const net = await startChain();
+    const keys = newKeys(net);
+    // One that pays for all, so that what is closed is closed together.
+    const config = { settleBudgetMs: 300, feePayers: [keys.feePayers[0]] as const };
+    office = await startOffice({ net, keys, config, rpc: (real) => (rpc = faulty(real)) });
     books = new Books(office);
     seller = books.person(0n).publicKey.toBase58();
   });
@@ -38,7 +46,10 @@ describe("closing the accounts of wallets", () => {
     rpc.heal();
     await books.check();
   });
-  after(() => office.close());
+  after(async () => {
+    await office.close();
+    await office.net.close();
+  });
 
   const sponsors = () => books.lamports(...office.keys.feePayers);
   const close = (options: Partial<ClosingOptions> = {}, of: Partial<Office["context"]> = {}) =>
@@ -70,7 +81,14 @@ describe("closing the accounts of wallets", () => {
     expect(await close()).to.include({ closed: 0, gone: 0 });
     month();
     const young = await made(1);
-    expect(await close()).to.deep.equal({ closed: 10, lamports: 10n * ACCOUNT_RENT, gone: 0, kept: 0, open: 0 });
+    expect(await close()).to.deep.equal({
+      closed: 10,
+      lamports: 10n * ACCOUNT_RENT,
+      gone: 0,
+      lost: 0,
+      kept: 0,
+      open: 0,
+    });
     expect(told.filter((line) => line.startsWith("closed"))).to.have.length(2);
     for (const agent of agents) expect(await has(agent)).to.equal(false);
     for (const agent of young) expect(await has(agent)).to.equal(true);
@@ -94,7 +112,7 @@ describe("closing the accounts of wallets", () => {
     const { roleId, closeToken } = rounds.at(-1);
     books.watch(roleId);
     expect(await books.tokens(busy.wallet.publicKey), "all of it is in the channel").to.equal(0n);
-    expect(await close()).to.deep.equal({ closed: 1, lamports: ACCOUNT_RENT, gone: 0, kept: 2, open: 0 });
+    expect(await close()).to.deep.equal({ closed: 1, lamports: ACCOUNT_RENT, gone: 0, lost: 0, kept: 2, open: 0 });
     expect([await has(rich), await has(busy), await has(poor)]).to.deep.equal([true, true, false]);
     await office.context.sessions.close({ channelId: roleId, closeToken });
     expect(await books.tokens(busy.wallet.publicKey), "the refund has arrived").to.equal(DEPOSIT);
@@ -123,7 +141,14 @@ describe("closing the accounts of wallets", () => {
           return ask();
         }),
       );
-      expect(await close()).to.deep.equal({ closed: 4, lamports: 4n * ACCOUNT_RENT, gone: 0, kept: 1, open: 0 });
+      expect(await close()).to.deep.equal({
+        closed: 4,
+        lamports: 4n * ACCOUNT_RENT,
+        gone: 0,
+        lost: 0,
+        kept: 1,
+        open: 0,
+      });
       for (const agent of agents) expect(await has(agent)).to.equal(agent === lucky);
       expect(await books.tokens(lucky.wallet.publicKey)).to.equal(7n);
       // Alone each costs a fee; what landed and failed did, too.
@@ -156,8 +181,8 @@ describe("closing the accounts of wallets", () => {
       steps++;
       if (!killed) break;
     }
-    // Reading a page, looking for sessions, booking two, and seeing that there is no more; before and after.
-    expect(steps).to.be.greaterThan(8);
+    // Reading a page, looking for sessions, marking two and again, booking two, and seeing that there is no more; before and after.
+    expect(steps).to.be.greaterThan(16);
   });
 
   it("goes on in another run when no node answers, or what was sent does not arrive", async () => {
@@ -214,6 +239,180 @@ describe("closing the accounts of wallets", () => {
     expect(await close()).to.include({ closed: 1 });
   });
 
+  describe("what a channel refunds", () => {
+    let other: Office;
+    before(async () => {
+      other = await startOffice({ net: office.net });
+    });
+    after(() => other.close());
+
+    /** All that the wallet has goes into a channel of another service. */
+    async function goesElsewhere(agent: Agent): Promise<() => Promise<void>> {
+      books.fund(agent.wallet.publicKey, DEPOSIT);
+      const { roleId, closeToken } = (await agent.at(other).run(seller)).at(-1);
+      books.watch(roleId);
+      expect(await books.tokens(agent.wallet.publicKey)).to.equal(0n);
+      return async () => {
+        await other.context.sessions.close({ channelId: roleId, closeToken });
+        expect(await books.tokens(agent.wallet.publicKey), "the refund").to.equal(DEPOSIT);
+      };
+    }
+
+    it("finds its account, though another service has opened the channel", async () => {
+      const [away, idle] = (await made(2)) as [Agent, Agent];
+      const end = await goesElsewhere(away);
+      month();
+      expect(await close({ dryRun: true })).to.include({ closed: 1, kept: 1 });
+      expect(await close()).to.include({ closed: 1, kept: 1 });
+      expect([await has(away), await has(idle)]).to.deep.equal([true, false]);
+      await end();
+    });
+
+    it("finds its account, though another service has opened the channel between the first look and the last", async () => {
+      const [away, idle] = (await made(2)) as [Agent, Agent];
+      month();
+      let end = async () => {};
+      rpc.fault(
+        "simulate",
+        first(1, async (ask) => {
+          const answer = await ask();
+          end = await goesElsewhere(away);
+          return answer;
+        }),
+      );
+      expect(await close()).to.include({ closed: 1, kept: 1, open: 0 });
+      expect([await has(away), await has(idle)]).to.deep.equal([true, false]);
+      expect(told.join("\n")).to.include(`${away.address} has a channel`);
+      await end();
+    });
+
+    it("is not risked when no node says what channels there are: nothing is closed then", async () => {
+      const [agent] = (await made(1)) as [Agent];
+      month();
+      for (const fault of [down("getProgramAccounts"), first(1, (ask) => ask(), down("getProgramAccounts"))]) {
+        rpc.fault("programAccounts", fault);
+        told = [];
+        expect(await close().catch((error: { code: string }) => error.code)).to.equal("rpc");
+        expect(told.join("\n")).to.include("no more is closed: no node says what channels");
+        expect(await has(agent)).to.equal(true);
+      }
+      rpc.heal();
+      // Nothing is left of the mark either.
+      books.fund(agent.wallet.publicKey, DEPOSIT);
+      books.watch((await agent.run(seller)).at(-1).roleId);
+    });
+
+    for (const method of ["simulate", "send"] as const) {
+      it(`finds its account: this service opens no session that is asked for when it is to ${method}, and does so afterwards`, async () => {
+        const [agent] = (await made(1)) as [Agent];
+        month();
+        let refused: unknown;
+        rpc.fault(
+          method,
+          first(1, async (ask) => {
+            rpc.heal();
+            books.fund(agent.wallet.publicKey, DEPOSIT);
+            refused = (await agent.confirm(okay(await agent.start(seller)).body)).body;
+            return ask();
+          }),
+        );
+        expect(await close()).to.include({ closed: 0, kept: 1, open: 0 });
+        expect(refused).to.include({ status: 409, code: "channel_busy", retryable: true });
+        const { roleId, closeToken } = (await agent.run(seller)).at(-1);
+        books.watch(roleId);
+        expect(await books.tokens(agent.wallet.publicKey)).to.equal(0n);
+        await office.context.sessions.close({ channelId: roleId, closeToken });
+        expect(await books.tokens(agent.wallet.publicKey)).to.equal(DEPOSIT);
+      });
+    }
+
+    it("finds its account, though a session begins between the look and the mark", async () => {
+      const [agent] = (await made(1)) as [Agent];
+      month();
+      rpc.fault(
+        "programAccounts",
+        first(1, async (ask) => {
+          const answer = await ask();
+          books.fund(agent.wallet.publicKey, DEPOSIT);
+          books.watch((await agent.run(seller)).at(-1).roleId);
+          return answer;
+        }),
+      );
+      expect(await close()).to.include({ closed: 0, kept: 1, open: 0 });
+      expect(await has(agent)).to.equal(true);
+    });
+  });
+
+  it("keeps nobody from opening sessions for ever who died while it closed: its mark runs out", async () => {
+    const [agent] = (await made(1)) as [Agent];
+    month();
+    const { database } = office.context.tables;
+    rpc.fault("send", swallow);
+    expect(await close({ landing: { budgetMs: 20, pollMs: 2 } })).to.include({ closed: 0, open: 1 });
+    rpc.heal();
+    books.fund(agent.wallet.publicKey, DEPOSIT);
+    const { body } = okay(await agent.start(seller));
+    expect((await agent.confirm(body)).body).to.include({ status: 409, code: "channel_busy" });
+    const left = "SELECT closing_until - (extract(epoch FROM now()) * 1000)::bigint FROM facilitator_made_accounts";
+    const [row] = await database.query({ name: "test_left", text: left }, []);
+    // Longer than 150 blocks, and no longer than somebody waits.
+    expect(Number(row?.[0])).to.be.within(10 * 60_000, 15 * 60_000);
+    const past = "UPDATE facilitator_made_accounts SET closing_until = (extract(epoch FROM now()) * 1000)::bigint";
+    await database.query({ name: "test_past", text: past }, []);
+    books.watch((await agent.run(seller)).at(-1).roleId);
+  });
+
+  it("sends nothing under a mark that another run has taken over, and the other leaves it in place", async () => {
+    const [agent] = (await made(1)) as [Agent];
+    month();
+    let inner: unknown;
+    rpc.fault(
+      "simulate",
+      first(1, async (ask) => {
+        const answer = await ask();
+        rpc.fault("send", swallow);
+        inner = await close({ landing: { budgetMs: 20, pollMs: 2 } });
+        rpc.heal();
+        return answer;
+      }),
+    );
+    expect(await close()).to.include({ closed: 0, open: 1 });
+    expect(inner).to.include({ closed: 0, open: 1 });
+    expect(told.join("\n")).to.include("another run is at it");
+    books.fund(agent.wallet.publicKey, DEPOSIT);
+    const { body } = okay(await agent.start(seller));
+    expect((await agent.confirm(body)).body).to.include({ status: 409, code: "channel_busy" });
+  });
+
+  it("does not book rent as back that the owner kept, as one could whose account an older version made", async () => {
+    const [old] = (await made(2)) as [Agent];
+    const { database } = office.context.tables;
+    const wire = await wireWithoutAuthority(old);
+    const text = "UPDATE facilitator_made_accounts SET wire = $2::text WHERE wallet = $1::text";
+    await database.query({ name: "test_old", text }, [old.address, wire]);
+    const out = await rentOut();
+    month();
+    // Of both nothing is there any more.
+    rpc.fault("accounts", async (_, [addresses]) => (addresses as string[]).map(() => undefined));
+    expect(await close({ dryRun: true })).to.include({ closed: 0, gone: 1, lost: 1 });
+    expect(await close()).to.deep.equal({ closed: 0, lamports: 0n, gone: 1, lost: 1, kept: 0, open: 0 });
+    expect(await rentOut()).to.equal(out - ACCOUNT_RENT);
+    expect(await close()).to.include({ gone: 0, lost: 1 });
+    expect(okay(await old.start(seller)).body.status, "it gets no other").to.equal("funding");
+  });
+
+  /** What version 1 sent: an account that its owner may close. */
+  async function wireWithoutAuthority(agent: Agent): Promise<string> {
+    const owner = agent.wallet.publicKey;
+    const payer = office.keys.feePayers[0].publicKey;
+    const account = tokenAddress(owner, MINT, TOKEN_PROGRAM_ID);
+    const instructions = [createAssociatedTokenAccountIdempotentInstruction(payer, account, owner, MINT)];
+    const { blockhash } = await office.connection.getLatestBlockhash();
+    return Buffer.from(
+      buildTransaction({ feePayer: payer, recentBlockhash: blockhash, instructions }).serialize(),
+    ).toString("base64");
+  }
+
   it("does not free a wallet that has emptied its account by itself before it is closed", async () => {
     const [agent] = (await made(1)) as [Agent];
     books.fund(agent.wallet.publicKey, 5n);
@@ -233,7 +432,9 @@ describe("mppsol-facilitator close-accounts", () => {
     const net = await startChain();
     const dataDir = mkdtempSync(join(tmpdir(), "facilitator-close-"));
     try {
-      const office = await startOffice({ net, config: { databaseDir: join(dataDir, "localnet.db") } });
+      const keys = newKeys(net);
+      const config = { databaseDir: join(dataDir, "localnet.db"), feePayers: [keys.feePayers[0]] as const };
+      const office = await startOffice({ net, keys, config });
       const books = new Books(office);
       const seller = books.person(0n).publicKey.toBase58();
       for (let at = 0; at < 3; at++) {
@@ -290,15 +491,17 @@ describe("mppsol-facilitator close-accounts", () => {
 /** A database that is gone after so many steps: for even numbers before the last of them is done, else after it. */
 function mortal(database: Database, dies: number): Database {
   let left = dies >> 1;
+  const step = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (left < 0) throw new StoreError("gone");
+    const isLast = left-- === 0;
+    if (isLast && dies % 2 === 0) throw new StoreError("gone");
+    const done = await work();
+    if (isLast) throw new StoreError("gone");
+    return done;
+  };
   return {
     ...database,
-    query: async (...args) => {
-      if (left < 0) throw new StoreError("gone");
-      const isLast = left-- === 0;
-      if (isLast && dies % 2 === 0) throw new StoreError("gone");
-      const rows = await database.query(...args);
-      if (isLast) throw new StoreError("gone");
-      return rows;
-    },
+    query: (...args) => step(() => database.query(...args)),
+    transaction: (work) => step(() => database.transaction(work)),
   };
 }

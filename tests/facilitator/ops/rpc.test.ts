@@ -21,6 +21,7 @@ describe("the time that nodes take", () => {
       "height",
       "account",
       "accounts",
+      "programAccounts",
       "balance",
       "rentExemption",
       "status",

@@ -21,6 +21,7 @@ const METHODS: readonly Method[] = [
   "height",
   "account",
   "accounts",
+  "programAccounts",
   "balance",
   "rentExemption",
   "status",

@@ -118,6 +118,32 @@ describe("rpc", () => {
     expect(node.calls).to.have.length(4);
   });
 
+  it("accounts of a program are asked for by what is in them, and only their addresses come", async () => {
+    const node = await nodeOf(() => ({
+      result: [
+        {
+          pubkey: ADDRESS,
+          account: { data: ["", "base64"], executable: false, lamports: 1, owner: ADDRESS, rentEpoch: 0 },
+        },
+      ],
+    }));
+    const match = { offset: 88, bytes: new Uint8Array([1, 2, 255]) };
+    const options = { commitment: "finalized", minContextSlot: 7n } as const;
+    expect(await rpcOf(node.url).programAccounts(ADDRESS, match, options)).to.deep.equal([ADDRESS]);
+    const [{ method, params }] = node.calls as [Call];
+    expect(method).to.equal("getProgramAccounts");
+    expect(params).to.deep.equal([
+      ADDRESS,
+      {
+        commitment: "finalized",
+        minContextSlot: 7,
+        encoding: "base64",
+        dataSlice: { offset: 0, length: 0 },
+        filters: [{ memcmp: { offset: 88, bytes: "AQL/", encoding: "base64" } }],
+      },
+    ]);
+  });
+
   it("a question that is wrong is asked once", async () => {
     for (const code of [-32600, -32601, -32602]) {
       const node = await nodeOf(() => ({ error: { code, message: "Invalid params" } }));

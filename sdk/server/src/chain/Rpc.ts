@@ -61,6 +61,13 @@ export interface StatusOptions {
   readonly since?: bigint;
 }
 
+/** Bytes that an account's data must have at an offset. */
+export interface ByteMatch {
+  readonly offset: number;
+  /** At most 128. */
+  readonly bytes: Uint8Array;
+}
+
 /** What a transaction would do now. */
 export interface Simulation {
   /** Null when it would succeed; else as the node gives it. */
@@ -80,6 +87,11 @@ export interface Rpc {
   account(address: string, options?: ReadOptions): Promise<Account | undefined>;
   /** In the order of the addresses, all at one slot. At most 100. */
   accounts(addresses: readonly string[], options?: ReadOptions): Promise<(Account | undefined)[]>;
+  /**
+   * Addresses of a program's accounts whose data is so. For rare questions: nodes look through all accounts of the program for
+   * it, and many limit or refuse it.
+   */
+  programAccounts(program: string, match: ByteMatch, options?: ReadOptions): Promise<string[]>;
   /** Lamports; 0 for an account that is not there. */
   balance(address: string, options?: ReadOptions): Promise<bigint>;
   /** Lamports that an account of so many bytes must hold. */

@@ -9,7 +9,7 @@ import {
 } from "@solana/web3.js";
 import { Batch } from "./Batch.js";
 import { RpcError } from "./errors.js";
-import type { Account, Height, Level, ReadOptions, Rpc, SignatureAnswer, StatusOptions } from "./Rpc.js";
+import type { Account, ByteMatch, Height, Level, ReadOptions, Rpc, SignatureAnswer, StatusOptions } from "./Rpc.js";
 import { sleep } from "./sleep.js";
 
 export interface RpcOptions {
@@ -89,6 +89,17 @@ class Nodes implements Rpc {
       const found = await node.getMultipleAccountsInfo(keys, config(options));
       if (found.length !== keys.length) throw new TypeError("the node left accounts out");
       return found.map(account);
+    });
+  }
+
+  programAccounts(program: string, { offset, bytes }: ByteMatch, options: ReadOptions = {}) {
+    const key = new PublicKey(program);
+    const memcmp = { offset, bytes: Buffer.from(bytes).toString("base64"), encoding: "base64" as const };
+    return this.#read("getProgramAccounts", async (node) => {
+      // Of no more than their addresses.
+      const dataSlice = { offset: 0, length: 0 };
+      const found = await node.getProgramAccounts(key, { ...config(options), dataSlice, filters: [{ memcmp }] });
+      return found.map(({ pubkey }) => pubkey.toBase58());
     });
   }
 

@@ -7,6 +7,7 @@ export { createMints, type Mint, type Mints, type TransferFee } from "./mint.js"
 export type {
   Account,
   Blockhash,
+  ByteMatch,
   Height,
   Level,
   ReadOptions,

@@ -48,8 +48,9 @@ export async function closeAccounts(
   }
 }
 
-function summaryOf({ closed, lamports, gone, kept, open }: Tally, dryRun: boolean): string {
-  if (dryRun) return `would close ${closed}, ${lamports} lamports; ${gone} are gone; ${kept} stay`;
+function summaryOf({ closed, lamports, gone, lost, kept, open }: Tally, dryRun: boolean): string {
+  const taken = lost === 0 ? "" : `; the rent of ${lost} is lost: their owners closed them`;
+  if (dryRun) return `would close ${closed}, ${lamports} lamports; ${gone} are gone; ${kept} stay${taken}`;
   const left = open === 0 ? "" : `; ${open} are not closed, or not known to be: run it again`;
-  return `closed ${closed}, ${lamports} lamports are back; ${gone} were gone; ${kept} stay${left}`;
+  return `closed ${closed}, ${lamports} lamports are back; ${gone} were gone; ${kept} stay${taken}${left}`;
 }

@@ -1,6 +1,7 @@
 // Token accounts that were made for wallets at our expense, in SQL: a row each, for as long as the account is there or may come to
 // be. The database counts their rent by these rows (db/rentOut.ts).
 import type { Broadcast, Database, Parameter, Row, Session, Statement } from "@mppsol/server/parts";
+import { LOCK_BUYER } from "../session/Fronting.js";
 
 /** The one transaction that made, or may make, a wallet's account. */
 export interface MadeAccount {
@@ -77,6 +78,46 @@ const IDLE: Statement = {
 WHERE NOT EXISTS (SELECT FROM facilitator_session_buyers b WHERE b.payer = wallet AND b.held > 0)`,
 };
 
+/**
+ * Longer than a transaction can land whose blockhash is not older: by then what was sent under a mark is over. Milliseconds, by the
+ * database's clock, so that those of processes may differ.
+ */
+const CLOSING_MS = 15 * 60_000;
+const CLOCK = "(extract(epoch FROM statement_timestamp()) * 1000)::bigint";
+
+const MARK: Statement = {
+  name: "facilitator_onboard_account_mark",
+  text: `
+WITH before AS (
+  SELECT coalesce(closing_until > ${CLOCK}, false) AS marked FROM facilitator_made_accounts
+  WHERE wallet = $1::text AND signature = $2::text AND slot IS NOT NULL FOR UPDATE
+)
+UPDATE facilitator_made_accounts SET closing = $3::text, closing_until = ${CLOCK} + ${CLOSING_MS} FROM before
+WHERE wallet = $1::text AND signature = $2::text AND slot IS NOT NULL RETURNING before.marked::text`,
+};
+
+const RENEW: Statement = {
+  name: "facilitator_onboard_account_renew",
+  text: `UPDATE facilitator_made_accounts SET closing_until = ${CLOCK} + ${CLOSING_MS}
+WHERE wallet = $1::text AND signature = $2::text AND closing = $3::text AND closing_until > ${CLOCK} RETURNING 'renewed'`,
+};
+
+const UNMARK: Statement = {
+  name: "facilitator_onboard_account_unmark",
+  text: `UPDATE facilitator_made_accounts SET closing = NULL, closing_until = NULL
+WHERE wallet = $1::text AND signature = $2::text AND closing = $3::text`,
+};
+
+/** How it went to mark an account as one that is being closed. */
+export type Marked =
+  | "marked"
+  /** Marked; and what another run has sent under its own mark may still land. */
+  | "taken-over"
+  /** A session of the wallet has begun. */
+  | "busy"
+  /** Another run has booked that it is closed. */
+  | "gone";
+
 /** Every method throws {StoreError} when the database does not answer. Times are unix milliseconds. */
 export class AccountBook {
   readonly #database: Database;
@@ -121,6 +162,31 @@ export class AccountBook {
   /** The account is closed, and its rent is back: the wallet is as if it had never had one. */
   async closed({ wallet, broadcast }: Landed): Promise<void> {
     await this.#query(CLOSED, [wallet, broadcast.signature]);
+  }
+
+  /**
+   * Marks it as being closed by `run`, for a while: from then on no session of the wallet is opened (`Fronting.take`). Takes it over
+   * from another run, which sends nothing more then.
+   */
+  async mark({ wallet, broadcast }: Landed, run: string): Promise<Marked> {
+    return this.#database.transaction(async (session) => {
+      // Of this and of an open that comes at the same time, the second one sees what the first has written.
+      const [buyer] = await session.query(LOCK_BUYER, [wallet]);
+      if (buyer?.[0] !== "0") return "busy";
+      const [row] = await session.query(MARK, [wallet, broadcast.signature, run]);
+      if (row === undefined) return "gone";
+      return row[0] === "true" ? "taken-over" : "marked";
+    });
+  }
+
+  /** Makes the mark last as long as a transaction that is about to be sent. False: it has run out, or another run has it. */
+  async renew({ wallet, broadcast }: Landed, run: string): Promise<boolean> {
+    return (await this.#query(RENEW, [wallet, broadcast.signature, run])).length === 1;
+  }
+
+  /** Nothing that was sent under this mark can land any more, and it was taken over from nobody. */
+  async unmark({ wallet, broadcast }: Landed, run: string): Promise<void> {
+    await this.#query(UNMARK, [wallet, broadcast.signature, run]);
   }
 
   /** Those of which it is not known what became of them, taken up until `before`; by wallet, after `after`. */

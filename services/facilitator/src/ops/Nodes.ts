@@ -73,6 +73,7 @@ function delegate(current: () => Rpc): Rpc {
     height: (...asked) => current().height(...asked),
     account: (...asked) => current().account(...asked),
     accounts: (...asked) => current().accounts(...asked),
+    programAccounts: (...asked) => current().programAccounts(...asked),
     balance: (...asked) => current().balance(...asked),
     rentExemption: (...asked) => current().rentExemption(...asked),
     status: (...asked) => current().status(...asked),

@@ -22,6 +22,7 @@ export function timed(rpc: Rpc, observe: Observe): Rpc {
     height: (...asked) => over("height", () => rpc.height(...asked)),
     account: (...asked) => over("account", () => rpc.account(...asked)),
     accounts: (...asked) => over("accounts", () => rpc.accounts(...asked)),
+    programAccounts: (...asked) => over("programAccounts", () => rpc.programAccounts(...asked)),
     balance: (...asked) => over("balance", () => rpc.balance(...asked)),
     rentExemption: (...asked) => over("rentExemption", () => rpc.rentExemption(...asked)),
     status: (...asked) => over("status", () => rpc.status(...asked)),

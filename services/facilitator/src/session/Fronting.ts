@@ -36,10 +36,17 @@ const RETRY_SECONDS = 60;
 const COLUMNS = "channel_id, payer, seller, unit_amount::text, fronted_at::text, closes_at::text";
 
 /** Also locks the buyer's row until the transaction ends. */
-const LOCK_BUYER: Statement = {
+export const LOCK_BUYER: Statement = {
   name: "facilitator_session_buyer",
   text: `INSERT INTO facilitator_session_buyers AS b (payer, held) VALUES ($1::text, 0)
     ON CONFLICT (payer) DO UPDATE SET held = b.held RETURNING held::text`,
+};
+
+/** The account that what is left of a session goes back to is being closed (onboard/AccountBook.ts). */
+const CLOSING: Statement = {
+  name: "facilitator_session_buyer_closing",
+  text: `SELECT 'closing' FROM facilitator_made_accounts
+    WHERE wallet = $1::text AND closing_until > (extract(epoch FROM statement_timestamp()) * 1000)::bigint`,
 };
 
 const SET_HELD: Statement = {
@@ -107,7 +114,8 @@ export class Fronting {
   /**
    * Counts a session that is about to be signed for. Several requests may open the same one; it counts once.
    * @throws {FacilitatorError} `buyer_session_cap_exceeded`, `sponsor_budget_exceeded`, `seller_settle_cap_exceeded`,
-   * `global_settle_cap_exceeded`; `channel_busy` while the same channel is being opened for somebody else, or at another price.
+   * `global_settle_cap_exceeded`; `channel_busy` while the same channel is being opened for somebody else, or at another price,
+   * and while the buyer's token account, which was empty, is being closed.
    * Nothing was counted.
    * @throws {StoreError} and then it may have been; the sweep finds out.
    */
@@ -149,6 +157,11 @@ export class Fronting {
       }
       await session.query(SET_ATTEMPTS, [channelId, String(out.attempts + 1n)]);
       return;
+    }
+    if ((await session.query(CLOSING, [payer])).length > 0) {
+      throw new FacilitatorError("channel_busy", "The payer's token account was empty, and is being closed.", {
+        retryAfterSeconds: RETRY_SECONDS,
+      });
     }
     const most = this.#caps.maxOpenSessionsPerBuyer;
     if (BigInt(buyer?.[0] ?? "0") >= BigInt(most)) {

@@ -87,4 +87,13 @@ WHERE b.bucket = 'lamports:global' AND b.window_ms = 86400000 AND b.window_start
 CREATE INDEX facilitator_made_accounts_under_way ON facilitator_made_accounts (wallet) WHERE slot IS NULL;
 `,
   },
+  {
+    version: 3,
+    name: "accounts that are being closed",
+    sql: `
+-- closing: names the run that closes it. Until then, unix milliseconds by the database's clock, no session of the wallet is opened:
+-- what is left of one could not go back to it.
+ALTER TABLE facilitator_made_accounts ADD COLUMN closing text, ADD COLUMN closing_until bigint;
+`,
+  },
 ];
