@@ -143,7 +143,7 @@ describe("@mppsol/mpp session server", () => {
       expect(calls.length).to.equal(asked);
     });
 
-    it("vouchers of ever new channels: the facilitator, which answers so often only, is asked for a hundred a minute", async () => {
+    it("vouchers of ever new channels: the facilitator, which answers so often only, is asked for a thousand, and then for 16 a second", async () => {
       let now = Date.now();
       const { seller, sessions } = selling({ now: () => now });
       const { seller: other } = selling();
@@ -159,15 +159,21 @@ describe("@mppsol/mpp session server", () => {
       for (let i = 1n; i <= 20n; i++) {
         expect(await codeOf(sessions.verifyVoucher(await theirs.pay(i)))).to.equal("channel-mismatch");
       }
-      const codes = await Promise.all(Array.from({ length: 200 }, strange));
-      expect(codes.filter((code) => code === "channel-unknown")).to.have.length(80);
+      const codes: string[] = [];
+      for (let i = 0; i < 11; i++) codes.push(...(await Promise.all(Array.from({ length: 100 }, strange))));
+      expect(codes.filter((code) => code === "channel-unknown")).to.have.length(980);
       expect(codes.filter((code) => code === "unavailable")).to.have.length(120);
-      expect(calls).to.have.length(100);
+      expect(calls).to.have.length(1_000);
       const paid = await mine.pay(PRICE);
       expect(await sessions.verifyVoucher(paid)).to.include({ code: "unavailable", retryable: true });
-      now += 60_000;
+      // One is let in again; a buyer who is there does not use it up.
+      now += 60;
       valid(await sessions.verifyVoucher(paid));
-      for (let i = 0; i < 100; i++) expect(await strange()).to.equal("channel-unknown");
+      expect([await strange(), await strange()]).to.deep.equal(["channel-unknown", "unavailable"]);
+      // No more gather than there are, however long nobody asks.
+      now += 3_600_000;
+      const later = await Promise.all(Array.from({ length: 1_001 }, strange));
+      expect(later.filter((code) => code === "unavailable")).to.have.length(1);
       valid(await sessions.verifyVoucher(await mine.pay(2n * PRICE)));
     });
 

@@ -22,14 +22,19 @@ interface Seen {
 /** Channels that the facilitator does not know are not asked for again so soon. Milliseconds, and how many. */
 const UNKNOWN_MS = 5_000;
 const MAX_UNKNOWN = 10_000;
-/** Channels that it is asked for in vain in a minute. Anybody can name some, and it answers each seller so many times only. */
-const MAX_STRANGE = 100;
+/**
+ * Channels that it is asked for in vain, at once and in a minute. Anybody can name some, and it answers each seller so many times
+ * only (12,000 a minute by default). Who asks is not known here: while somebody names more than these, new buyers have to come
+ * again, those who are known do not notice.
+ */
+const MAX_STRANGE = 1_000;
 const STRANGE_MS = 60_000;
 
 export class ManagedChannels extends ChannelBook {
   readonly #options: ManagedOptions;
   readonly #unknown = new Map<string, number>();
-  #strange = { asked: 0, since: Number.NEGATIVE_INFINITY };
+  /** How many were asked for in vain and are not forgotten, as of then. */
+  readonly #strange = { asked: 0, at: Number.NEGATIVE_INFINITY };
   readonly #admitting = new Map<string, Promise<ChannelState>>();
 
   constructor(options: ManagedOptions) {
@@ -145,9 +150,14 @@ export class ManagedChannels extends ChannelBook {
 
   async #admit(channelId: string): Promise<ChannelState> {
     const { now } = this.#options;
-    if (now() - this.#strange.since >= STRANGE_MS) this.#strange = { asked: 0, since: now() };
     const strange = this.#strange;
-    if (strange.asked >= MAX_STRANGE) throw new RefusedError("unavailable", "Too many unknown channels are asked for.");
+    const at = now();
+    // A clock that was set back makes nobody wait longer.
+    const forgotten = (Math.max(0, at - strange.at) * MAX_STRANGE) / STRANGE_MS;
+    strange.asked = Math.max(0, strange.asked - forgotten);
+    strange.at = at;
+    const isTooMany = strange.asked > MAX_STRANGE - 1;
+    if (isTooMany) throw new RefusedError("unavailable", "Too many unknown channels are asked for.");
     strange.asked++;
     const view = await this.#view(channelId);
     if (view !== undefined) {
