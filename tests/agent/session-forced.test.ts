@@ -2,7 +2,7 @@
 import { memoryStore } from "@mppsol/agent";
 import { session, tokenAddress } from "@mppsol/programs";
 import { createCloseAccountInstruction, createTransferInstruction, TOKEN_PROGRAM_ID } from "@solana/spl-token";
-import { type Keypair, PublicKey, Transaction } from "@solana/web3.js";
+import { type Keypair, PublicKey, SystemProgram, Transaction } from "@solana/web3.js";
 import { expect } from "chai";
 import { agentOf, served } from "./support/session-agent.js";
 import { SessionTill } from "./support/session-till.js";
@@ -67,6 +67,23 @@ describe("a forced close", () => {
     await world.checkConservation(till.channelIds);
     expect(await agent.sessions()).deep.equal([]);
     expect((await agent.spending(world.mint.toBase58())).locked).equal(0n);
+  });
+
+  it("says that it takes SOL where the wallet has none, and the channel is as it was", async () => {
+    const agent = agentOf(world);
+    await served(agent, till);
+    const { lamports } = (await world.connection.getAccountInfo(world.buyer.publicKey))!;
+    const away = SystemProgram.transfer({
+      fromPubkey: world.buyer.publicKey,
+      toPubkey: world.sponsor.publicKey,
+      lamports,
+    });
+    await send([away], world.buyer);
+    const error = await agent.forceClose(channelId()).catch((thrown: unknown) => thrown);
+    expect(error).to.include({ code: "insufficient-funds", asset: "sol", available: 0n });
+    expect((await world.channel(channelId()))!.status).equal("open");
+    await served(agent, till);
+    await world.checkConservation(till.channelIds);
   });
 
   it("leaves the seller what it cashes within the grace period", async () => {

@@ -3,7 +3,7 @@
 import { type ChannelState, session } from "@mppsol/programs";
 import { PublicKey, type TransactionInstruction } from "@solana/web3.js";
 import { pause } from "../answers.js";
-import { ChainError } from "../errors.js";
+import { ChainError, InsufficientFundsError } from "../errors.js";
 import type { Channel } from "./channel.js";
 import { finish, isSettled, stateOf } from "./close.js";
 import type { Desk } from "./desk.js";
@@ -20,8 +20,12 @@ export type ForcedClose =
 /** Times that the chain may move on under a step before it is given up: the seller can close at any moment. */
 const MAX_STEPS = 6;
 
+/** Of a transaction with one signature. */
+const FEE_LAMPORTS = 5_000n;
+
 /**
  * Does what can be done now. Pays its fees with the wallet's SOL.
+ * @throws {InsufficientFundsError} and nothing was done: the wallet has no SOL for the fee.
  * @throws {SessionError} `transaction-failed`, `transaction-pending`; `channel-unusable` while an open may still land.
  */
 export async function forceClose(desk: Desk, channel: Channel): Promise<ForcedClose> {
@@ -67,8 +71,16 @@ async function step(desk: Desk, channel: Channel, state: ChannelState | undefine
   return takeOut(desk, channel, state);
 }
 
+/** The node would only say that it knows no such account. */
+async function requireFee({ chain }: Desk): Promise<void> {
+  const held = await chain.lamports();
+  if (held < FEE_LAMPORTS)
+    throw new InsufficientFundsError("sol", FEE_LAMPORTS, held, "leaving without the server's help");
+}
+
 async function revoke(desk: Desk, channel: Channel, state: ChannelState): Promise<ForcedClose> {
   const { record } = channel;
+  await requireFee(desk);
   await channel.persist({ status: "closing" });
   desk.context.progress({ step: "closing", channelId: record.channelId });
   const signature = await desk.chain.land(await session.revoke(addressed(record)), record.channelId);
@@ -92,7 +104,10 @@ async function takeOut(desk: Desk, channel: Channel, state: ChannelState): Promi
     instructions.push(...session.createTokenAccounts(publicKey, [publicKey], token));
     instructions.push(...(await session.withdrawPayer({ ...addressed(record), ...token })));
   }
-  if (instructions.length > 0) signature = await desk.chain.land(instructions, channelId);
+  if (instructions.length > 0) {
+    await requireFee(desk);
+    signature = await desk.chain.land(instructions, channelId);
+  }
   await payOut(desk, channel);
   return {
     kind: "closed",
