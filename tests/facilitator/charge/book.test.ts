@@ -109,7 +109,7 @@ describe("the book of sponsors", () => {
 
       it("a payer whose payments fail is barred for ten minutes, and twice as long each time, up to a day", async () => {
         const minute = 60_000;
-        const fail = (book: SponsorBook, charge: string, now: number) => book.strike({ payer: mine, charge, now });
+        const fail = (book: SponsorBook, charge: string, now: number) => book.strike({ who: mine, charge, now });
         expect(await one.isBarred(mine, NOW)).to.equal(false);
         let time = NOW;
         for (const [at, minutes] of [10, 20, 40, 80, 160, 320, 640, 1_280, 1_440, 1_440].entries()) {
@@ -118,6 +118,8 @@ describe("the book of sponsors", () => {
           expect(await other.isBarred(mine, until - 1), `after ${at + 1}`).to.equal(true);
           expect(await one.isBarred(mine, until), `after ${at + 1}`).to.equal(false);
           expect(await one.isBarred(`${mine} too`, time)).to.equal(false);
+          expect(await one.isBarred([`${mine} too`, mine], time), "one of them").to.equal(true);
+          expect(await one.isBarred([`${mine} too`, "a"], time), "none of them").to.equal(false);
           // Whoever else learns of the same payment.
           await fail(other, `c${at}`, until);
           expect(await one.isBarred(mine, until)).to.equal(false);

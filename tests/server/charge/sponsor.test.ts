@@ -280,6 +280,67 @@ describe("charge, what a sponsor can be made to pay", () => {
       }
     });
 
+    it("are its recipient's doing once: then once after each bar, which doubles; a day has room for eight, and payers are not barred", async () => {
+      const [book, seller] = [memoryBook(), town.person()];
+      const now = () => time;
+      const recipient = seller.publicKey;
+      const shop = new Shop(town, {
+        recipient,
+        currency: USDC.toBase58(),
+        sponsor: { signer: sponsor, book },
+        now,
+        settlement: { now },
+      });
+      await town.openAccount(recipient);
+      const [begun, before] = [time, await town.lamports(sponsor.publicKey)];
+      let failures = 0n;
+      while (time < begun + 24 * 60 * 60_000) {
+        let isThere = true;
+        town.rpc.fault("send", async (ask) => {
+          const account = ata(recipient);
+          if (isThere) await town.run([createCloseAccountInstruction(account, recipient, recipient)], [seller]);
+          isThere = false;
+          return ask();
+        });
+        const answer = await shop.refusal(await paidBy(shop, payer));
+        town.rpc.heal();
+        if (answer === "transaction-failed") failures++;
+        else expect(answer).to.equal("sponsorship-denied");
+        if (!isThere) await town.openAccount(recipient);
+        time += 10 * 60_000;
+      }
+      // After 0, 10, 30, 70, 150, 310, 630 and 1270 minutes.
+      expect(failures).to.equal(8n);
+      expect(before - (await town.lamports(sponsor.publicKey))).to.equal(8n * 10_200n);
+      expect(await shop.refusal(await paidBy(shop, payer))).to.equal("sponsorship-denied");
+      const elsewhere = shopOf(book);
+      expect(await elsewhere.refusal(await paidBy(elsewhere, payer)), "elsewhere").to.equal("grant");
+    }).timeout(120_000);
+
+    it("are looked into again when the node has no record of them yet", async () => {
+      const book = memoryBook();
+      const shop = shopOf(book);
+      town.rpc.fault("transaction", async () => undefined);
+      const credential = await paidBy(shop, thief);
+      let isThere = true;
+      town.rpc.fault("send", async (ask) => {
+        if (isThere) {
+          isThere = false;
+          const lamports = await town.lamports(thief.publicKey);
+          await town.run(
+            [SystemProgram.transfer({ fromPubkey: thief.publicKey, toPubkey: sponsor.publicKey, lamports })],
+            [thief],
+          );
+        }
+        return ask();
+      });
+      expect(await shop.refusal(credential)).to.equal("pending");
+      expect(await book.isBarred(thief.publicKey.toBase58(), time)).to.equal(false);
+      town.rpc.heal();
+      expect((await shop.reconciler().tick()).rejected).to.equal(1);
+      expect(await book.isBarred(["somebody", thief.publicKey.toBase58()], time)).to.equal(true);
+    });
+
     it("is known to whoever looks what became of it", async () => {
       const book = memoryBook();
       const shop = shopOf(book);

@@ -2,7 +2,7 @@
 import { RefusedError } from "@mppsol/core";
 import type { Rpc } from "../chain/Rpc.js";
 import { signerAddress, type TransactionSigner } from "../chain/signer.js";
-import { memoryBook, RACED, type SponsorBook } from "./SponsorBook.js";
+import { memoryBook, paidAccount, RACED, type SponsorBook } from "./SponsorBook.js";
 
 export interface SponsorOptions {
   /** Keep it apart from the key that is paid and from any that signs vouchers. */
@@ -47,6 +47,8 @@ export interface Expense {
   /** Base58. */
   readonly payer: string;
   readonly recipient: string;
+  /** All accounts that are paid, base58: the recipients' for SOL, else their token accounts. */
+  readonly paid: readonly string[];
   /** At most. */
   readonly lamports: bigint;
   /** Token accounts that may be created, base58. */
@@ -125,10 +127,10 @@ export class Sponsor {
    * @throws {RpcError}
    */
   async commit(expense: Expense): Promise<Commitment> {
-    if (await this.book.isBarred(expense.payer, this.now())) {
+    if (await this.book.isBarred([expense.payer, ...expense.paid.map(paidAccount)], this.now())) {
       throw new RefusedError(
         "sponsorship-denied",
-        "A payment of this payer has failed on chain at this server's cost.",
+        "A payment of this payer, or to this recipient, has failed on chain at this server's cost.",
       );
     }
     const balance = await this.#rpc.balance(this.address);

@@ -21,29 +21,34 @@ export interface SponsorBook {
   /** Takes a charge's claim back: nothing was signed. */
   releaseRent(account: string, holder: string): Promise<void>;
   /**
-   * Puts down that a payment of the payer has failed on chain at the sponsor's cost: it is barred for {BAR_MS} or longer. The same
+   * Puts down by whose doing a payment has failed on chain at the sponsor's cost: it is barred for {BAR_MS} or longer. The same
    * payment counts once, however often it is told of in a row.
    */
   strike(strike: Strike): Promise<void>;
-  /** Whether nothing more is signed for the payer for now. */
-  isBarred(payer: string, now: number): Promise<boolean>;
+  /** Whether nothing more is signed for now for the one, or for any of them. */
+  isBarred(who: string | readonly string[], now: number): Promise<boolean>;
 }
 
 export interface Strike {
-  /** Base58. */
-  readonly payer: string;
+  /** A payer, base58; or {paidAccount}. */
+  readonly who: string;
   /** The charge's key. */
   readonly charge: string;
   /** Unix milliseconds. */
   readonly now: number;
 }
 
+/** The name of an account as one that is paid: what it is barred for says nothing about what its owner buys. Base58. */
+export function paidAccount(account: string): string {
+  return `paid:${account}`;
+}
+
 const MINUTE_MS = 60_000;
 
-/** Milliseconds that a payer is barred for after its first failure. It doubles with every further one, up to {BAR_MAX_MS}. */
+/** Milliseconds that somebody is barred for after its first failure. It doubles with every further one, up to {BAR_MAX_MS}. */
 export const BAR_MS = 10 * MINUTE_MS;
 
-/** The longest that a payer is barred; so long after that its failures are forgotten. */
+/** The longest that somebody is barred; so long after that the failures are forgotten. */
 export const BAR_MAX_MS = 24 * 60 * MINUTE_MS;
 
 export interface RentClaim {
@@ -103,15 +108,15 @@ class MemoryBook implements SponsorBook {
     if (this.#rents.get(account)?.holder === holder) this.#rents.delete(account);
   }
 
-  async strike({ payer, charge, now }: Strike): Promise<void> {
+  async strike({ who, charge, now }: Strike): Promise<void> {
     for (const [other, { until }] of this.#strikes) if (until + BAR_MAX_MS <= now) this.#strikes.delete(other);
-    const known = this.#strikes.get(payer);
+    const known = this.#strikes.get(who);
     if (known?.charge === charge) return;
     const failures = (known?.failures ?? 0) + 1;
-    this.#strikes.set(payer, { failures, charge, until: now + Math.min(BAR_MS * 2 ** (failures - 1), BAR_MAX_MS) });
+    this.#strikes.set(who, { failures, charge, until: now + Math.min(BAR_MS * 2 ** (failures - 1), BAR_MAX_MS) });
   }
 
-  async isBarred(payer: string, now: number): Promise<boolean> {
-    return (this.#strikes.get(payer)?.until ?? 0) > now;
+  async isBarred(who: string | readonly string[], now: number): Promise<boolean> {
+    return [who].flat().some((one) => (this.#strikes.get(one)?.until ?? 0) > now);
   }
 }

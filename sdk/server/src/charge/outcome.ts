@@ -4,6 +4,7 @@ import type { ParsedTransactionWithMeta } from "@solana/web3.js";
 import type { Fate } from "../chain/landing.js";
 import type { Charge, ChargeState } from "../stores/Store.js";
 import { type Action, actionOf } from "./actions.js";
+import { culpritOf } from "./culprit.js";
 import type { Desk } from "./desk.js";
 import { judge, type Verdict } from "./landed.js";
 import type { Leg } from "./policy.js";
@@ -22,10 +23,15 @@ export async function conclude(desk: Desk, charge: Charge, fate: Fate): Promise<
   if (fate.kind === "pending") return undefined;
   if (fate.kind === "expired") return write(desk, charge, "expired");
   if (fate.err !== null) {
-    const { payer, key, sponsored } = charge;
-    // Before it is written down, so that nothing is forgotten by a crash in between.
-    if (sponsored > 0n && !isFeePayerPoor(fate.err))
-      await desk.sponsor?.book.strike({ payer, charge: key, now: desk.now() });
+    const { key, sponsored } = charge;
+    if (sponsored > 0n && !isFeePayerPoor(fate.err) && desk.sponsor !== undefined) {
+      const record = await desk.rpc.transaction(charge.signature!, desk.landing.commitment);
+      // A node that knows the status may not have the transaction yet.
+      if (record === undefined) return undefined;
+      const who = await culpritOf(desk.rpc, charge, fate.err, record);
+      // Before it is written down, so that nothing is forgotten by a crash in between.
+      if (who !== undefined) await desk.sponsor.book.strike({ who, charge: key, now: desk.now() });
+    }
     return reject(desk, charge, "transaction-failed");
   }
   const transaction = await desk.rpc.transaction(charge.signature!, desk.landing.commitment);

@@ -222,10 +222,23 @@ export class Pull {
   }
 
   /** Everything that the sponsor's signature costs is put down before it is given. */
-  async #commit(charge: Charge, { payer, cost, creations }: Approved, sponsor: Sponsor, flight: Flight): Promise<void> {
+  async #commit(
+    charge: Charge,
+    { payer, cost, creations, legs }: Approved,
+    sponsor: Sponsor,
+    flight: Flight,
+  ): Promise<void> {
     const { key, challengeId, recipient } = charge;
     flight.rents = await claimRents(sponsor, this.#desk.charges, key, creations);
-    flight.commitment = await sponsor.commit({ payer, recipient, lamports: totalOf(cost), creations, challengeId });
+    const paid = legs.map(({ account }) => account);
+    flight.commitment = await sponsor.commit({
+      payer,
+      recipient,
+      paid,
+      lamports: totalOf(cost),
+      creations,
+      challengeId,
+    });
   }
 
   /** Nothing was signed. */

@@ -71,7 +71,7 @@ export async function note(record: Charge, fate: Fate, { store, book, now }: Set
       const reason = failureName(fate);
       const { payer, key, sponsored } = record;
       // Before it is written down, so that nothing is forgotten by a crash in between.
-      if (sponsored > 0n) await book.strike({ payer, charge: key, now: now() });
+      if (sponsored > 0n) await book.strike({ who: payer, charge: key, now: now() });
       await advance("rejected", { reason });
       return { kind: "failed", reason };
     }

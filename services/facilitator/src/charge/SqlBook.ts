@@ -83,7 +83,7 @@ const RELEASE_RENT: Statement = {
   text: "DELETE FROM facilitator_rents WHERE account = $1::text AND holder = $2::text",
 };
 
-/** Twice as long as before, unless that is so long ago that it is forgotten. */
+/** `payer` is who is barred, by any name. Twice as long as before, unless that is so long ago that it is forgotten. */
 const STRIKE: Statement = {
   name: "facilitator_strike",
   text: `
@@ -99,7 +99,7 @@ WHERE s.charge <> excluded.charge`,
 
 const BARRED: Statement = {
   name: "facilitator_barred",
-  text: "SELECT 'barred' FROM facilitator_strikes WHERE payer = $1::text AND until > $2::bigint",
+  text: "SELECT 'barred' FROM facilitator_strikes WHERE payer = ANY(string_to_array($1::text, chr(10))) AND until > $2::bigint",
 };
 
 const SWEEP_STRIKES: Statement = {
@@ -203,13 +203,13 @@ export class SqlBook implements SponsorBook {
   }
 
   /** @throws {StoreError} */
-  async strike({ payer, charge, now }: Strike): Promise<void> {
-    await this.#tables.database.query(STRIKE, [payer, charge, String(now)]);
+  async strike({ who, charge, now }: Strike): Promise<void> {
+    await this.#tables.database.query(STRIKE, [who, charge, String(now)]);
   }
 
   /** @throws {StoreError} */
-  async isBarred(payer: string, now: number): Promise<boolean> {
-    return (await this.#tables.database.query(BARRED, [payer, String(now)])).length > 0;
+  async isBarred(who: string | readonly string[], now: number): Promise<boolean> {
+    return (await this.#tables.database.query(BARRED, [[who].flat().join("\n"), String(now)])).length > 0;
   }
 
   /** Deletes what has run out. Throws {StoreError}. */
