@@ -14,7 +14,7 @@ import { sleep } from "../chain/sleep.js";
 import { mayEnd } from "../stores/rules.js";
 import type { ChannelState, Charge } from "../stores/Store.js";
 import { asChannel } from "./channelAccount.js";
-import { type Action, type Owner, planClose, type Step, type View } from "./closePlan.js";
+import { type Action, type Owner, type Policy, planClose, type Step, type View } from "./closePlan.js";
 import type { Debits } from "./Debits.js";
 import { defined } from "./defined.js";
 import type { CloseReason } from "./events.js";
@@ -70,15 +70,20 @@ export class Closer {
 
   /**
    * Pays out a channel that is sealed, if its payout need not wait any more. For the reclaim sweep.
+   * @param policy what is waited for. Default: as the server's options say.
+   * @returns for whose accounts it waits: nobody's once it is paid out; undefined while that is not known.
    * @throws as `finish`.
    */
-  async payout(channel: ChannelState): Promise<void> {
+  async payout(channel: ChannelState, policy: Policy = this.#settings): Promise<readonly string[] | undefined> {
     for (let steps = 0; steps < MAX_STEPS; steps++) {
-      if ((await this.#followKept(channel.channelId, {})) !== undefined) return;
-      const step = await this.#plan(channel);
-      if (step.kind !== "send") return;
+      if ((await this.#followKept(channel.channelId, {})) !== undefined) return undefined;
+      const step = await this.#plan(channel, policy);
+      if (step.kind === "held") return step.owners;
+      if (step.kind === "done" || step.kind === "gone") return [];
+      if (step.kind === "wait") return undefined;
       await this.#send(channel, step, {});
     }
+    return undefined;
   }
 
   async #finish(channelId: string, reason: CloseReason, options: LandOptions): Promise<Closed> {
@@ -121,9 +126,9 @@ export class Closer {
     return undefined;
   }
 
-  async #plan(channel: ChannelState): Promise<Step> {
+  async #plan(channel: ChannelState, policy: Policy = this.#settings): Promise<Step> {
     const { store, now, programId, recipient } = this.#settings;
-    const { channelId, openSlot, settledOnChain, escrowed, payee, channelProgram } = channel;
+    const { channelId, openSlot, distributionSplits, settledOnChain, escrowed, payee, channelProgram } = channel;
     if (payee !== recipient.toBase58() || channelProgram !== programId.toBase58()) {
       throw new NotYetError(
         `${channelId} pays ${payee} by ${channelProgram}, which this server does not serve any more`,
@@ -138,7 +143,7 @@ export class Closer {
         await store.channels.observe(channelId, { settledOnChain: settled, escrowed: deposit }, now());
       }
     }
-    return planClose(view, { openSlot, highest }, this.#settings);
+    return planClose(view, { openSlot, distributionSplits, highest }, policy);
   }
 
   async #look(channel: ChannelState): Promise<View> {
@@ -285,7 +290,7 @@ export class Closer {
     const owed = channel.voucherSigner === "client" ? channel.accepted : channel.spent;
     const isKnown = step.kind !== "gone" || ours !== undefined;
     if (owed > settled && isKnown) onEvent({ type: "lost", channelId, amount: owed - settled });
-    if (step.kind === "held") onEvent({ type: "payout-held", channelId, owner: step.owner });
+    if (step.kind === "held") for (const owner of step.owners) onEvent({ type: "payout-held", channelId, owner });
     onEvent(defined({ type: "closed", channelId, reason, settled, signature, refunded } as const));
     return { kind: "closed", channel: (await store.channels.get(channelId)) ?? channel };
   }

@@ -1,6 +1,6 @@
 // What is to be done next to bring a channel to its end, seen from what is on chain (draft-solana-session-00, "Close
 // (Cooperative)" and "Forced Close"). Decides; sends nothing.
-import type { SignedVoucher } from "@mppsol/core";
+import { type SignedVoucher, Splits } from "@mppsol/core";
 import { OPEN_SLOT_WINDOW } from "@mppsol/programs";
 import type { Found, OnChain } from "./channelAccount.js";
 import { defined } from "./defined.js";
@@ -22,6 +22,8 @@ export interface View {
 export interface Policy {
   readonly missingPayerAccount: MissingPayerAccount;
   readonly missingRecipientAccount: MissingRecipientAccount;
+  /** Base units. A share or a refund below that is forfeited where it would be waited for. Default 0. */
+  readonly forfeitBelow?: bigint;
 }
 
 export type Step =
@@ -31,8 +33,8 @@ export type Step =
   | { readonly kind: "gone" }
   /** The node has not come as far as the channel's beginning: nothing can be concluded. */
   | { readonly kind: "wait" }
-  /** Sealed: the earnings are paid or safe; the payout waits for an account of `owner` that can be paid. */
-  | { readonly kind: "held"; readonly settled: bigint; readonly owner: string }
+  /** Sealed: the earnings are paid or safe; the payout waits for accounts of `owners` that can be paid. */
+  | { readonly kind: "held"; readonly settled: bigint; readonly owners: readonly string[] }
   | {
       readonly kind: "send";
       /** Whose missing token accounts to make before. */
@@ -70,12 +72,16 @@ export function canBeGone(openSlot: bigint, slot: bigint): boolean {
   return slot > openSlot + OPEN_SLOT_WINDOW;
 }
 
-/** The next step. `highest`: the voucher to cash. */
-export function planClose(
-  view: View,
-  { openSlot, highest }: { readonly openSlot: bigint; readonly highest: SignedVoucher.SignedVoucher | undefined },
-  policy: Policy,
-): Step {
+/** What the chain does not tell of a channel. */
+export interface Known {
+  readonly openSlot: bigint;
+  readonly distributionSplits: readonly Splits.Split[];
+  /** The voucher to cash. */
+  readonly highest: SignedVoucher.SignedVoucher | undefined;
+}
+
+/** The next step. */
+export function planClose(view: View, { openSlot, highest, distributionSplits }: Known, policy: Policy): Step {
   if (view.found.kind === "foreign") return { kind: "wait" };
   if (view.found.kind === "absent") {
     return { kind: canBeGone(openSlot, view.slot) ? "gone" : "wait" };
@@ -89,37 +95,55 @@ export function planClose(
   const final = voucher?.voucher.cumulativeAmount ?? settled;
   const carried = defined({ settled: final, voucher });
   const refund = channel.payerWithdrawnAt === 0n ? deposit - final : 0n;
-  const held = blocked(view, channel, { final, refund }, policy);
+  const earners = blockedEarners(view, channel, { final, splits: distributionSplits }, policy);
+  const isRefundHeld = isRefundBlocked(view, refund, policy);
   const seal: Action[] = status === "sealed" ? [] : [ends ? "close" : "seal"];
-  if (held === undefined) {
+  if (earners.length === 0 && !isRefundHeld) {
     const create = missing(view, channel, { final, refund }, policy);
     return { kind: "send", create, actions: [...seal, "payout"], ...carried };
   }
-  if (status === "sealed") return { kind: "held", settled, owner: held };
+  if (status === "sealed") {
+    const payer = isRefundHeld ? [channel.payer.toBase58()] : [];
+    return { kind: "held", settled, owners: [...new Set([...earners, ...payer])] };
+  }
   // The payer's refund must wait, the earnings need not: they are paid while the channel is still open.
-  const earned = final > channel.payoutWatermark && status === "open" && held === channel.payer.toBase58();
+  const earned = final > channel.payoutWatermark && status === "open" && earners.length === 0;
   if (!earned) return { kind: "send", create: [], actions: seal, ...carried };
   const cash: Action[] = voucher === undefined ? [] : ["cash"];
   const create = missing(view, channel, { final, refund: 0n }, policy);
   return { kind: "send", create, actions: [...cash, "payout", "close"], ...carried };
 }
 
+/** Those whose shares would go to the treasury if the payout were made now, although that is not wanted. */
+function blockedEarners(
+  view: View,
+  channel: OnChain,
+  { final, splits }: { readonly final: bigint; readonly splits: readonly Splits.Split[] },
+  { missingRecipientAccount, forfeitBelow = 0n }: Policy,
+): string[] {
+  if (final <= channel.payoutWatermark || missingRecipientAccount === "forfeit") return [];
+  const shares = Splits.payout(splits, final, channel.payoutWatermark);
+  const payee = channel.payee.toBase58();
+  const shareOf = (owner: string) =>
+    splits.reduce(
+      (sum, { recipient }, i) => (recipient === owner ? sum + (shares.recipients[i] ?? 0n) : sum),
+      owner === payee ? shares.payee : 0n,
+    );
+  return [...view.earners]
+    .filter(([, state]) => state === "no" || (state === "missing" && missingRecipientAccount === "wait"))
+    .map(([owner]) => owner)
+    .filter((owner) => shareOf(owner) >= forfeitBelow);
+}
+
+/** Whether the refund would. */
+function isRefundBlocked({ payer }: View, refund: bigint, { missingPayerAccount, forfeitBelow = 0n }: Policy): boolean {
+  if (refund === 0n || refund < forfeitBelow || payer === "yes" || missingPayerAccount === "forfeit") return false;
+  return payer === "no" || missingPayerAccount === "wait";
+}
+
 interface Due {
   readonly final: bigint;
   readonly refund: bigint;
-}
-
-/** Somebody whose money would go to the treasury if the payout were made now. */
-function blocked(view: View, channel: OnChain, { final, refund }: Due, policy: Policy): string | undefined {
-  const { missingPayerAccount, missingRecipientAccount } = policy;
-  if (final > channel.payoutWatermark && missingRecipientAccount !== "forfeit") {
-    for (const [owner, state] of view.earners) {
-      if (state === "no" || (state === "missing" && missingRecipientAccount === "wait")) return owner;
-    }
-  }
-  if (refund === 0n || view.payer === "yes" || missingPayerAccount === "forfeit") return undefined;
-  if (view.payer === "missing" && missingPayerAccount === "create") return undefined;
-  return channel.payer.toBase58();
 }
 
 function missing(view: View, channel: OnChain, { final, refund }: Due, policy: Policy): Owner[] {

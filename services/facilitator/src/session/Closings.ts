@@ -73,11 +73,6 @@ export class Closings {
     return this.#read(channelId);
   }
 
-  /** Pays out a sealed channel whose seller cannot be paid, so that the buyer and the sponsor have theirs. */
-  async endWithout(channel: ChannelState): Promise<void> {
-    await this.#desks.lastCloser.payout(channel);
-  }
-
   /**
    * Whether an end that was announced is asked for by a voucher that was good for that then: the seller may have handed in
    * higher ones since. Throws {RefusedError} for one that the buyer did not sign.

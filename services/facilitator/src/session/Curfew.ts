@@ -1,16 +1,26 @@
 // What the watchtower does not know of: sessions are closed when their time is over, before a voucher expires, and when nothing
-// more can be bought with what is left; and what is fronted for sessions that are gone is counted no more.
+// more can be bought with what is left; payouts that wait for somebody's account are made in the end; and what is fronted for
+// sessions that are gone is counted no more.
 import type { ChannelState } from "@mppsol/server/stores";
 import type { Closings } from "./Closings.js";
 import type { Parts } from "./Desks.js";
 import type { Fronted, Fronting } from "./Fronting.js";
 import type { Notices } from "./Notices.js";
+import type { Payouts } from "./Payouts.js";
 
 export interface CurfewOptions {
   /** Milliseconds between rounds. Default 10,000. */
   readonly intervalMs?: number;
   /** Milliseconds that a session whose deposit is used up waits for a top-up. Default 60,000. */
   readonly lowBalanceMs?: number;
+}
+
+/** What it sees to. */
+export interface CurfewWork {
+  readonly closings: Closings;
+  readonly fronting: Fronting;
+  readonly notices: Notices;
+  readonly payouts: Payouts;
 }
 
 /** Channels read at a time. */
@@ -21,8 +31,6 @@ const CONCURRENCY = 4;
 const SWEEP_MS = 60_000;
 /** Milliseconds before the end of a voucher that expires; less where less is asked of vouchers. */
 const EXPIRY_MS = 5 * 60_000;
-/** Milliseconds beyond its deadline for which a session waits for its seller's token account. */
-const HELD_MS = 24 * 60 * 60_000;
 /** Longer than an open can take: what has no channel by then never gets one. */
 const ABANDONED_MS = 15 * 60_000;
 
@@ -31,17 +39,19 @@ export class Curfew {
   readonly #closings: Closings;
   readonly #fronting: Fronting;
   readonly #notices: Notices;
+  readonly #payouts: Payouts;
   readonly #options: CurfewOptions;
   #sweptAt = Number.NEGATIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> | undefined;
   #stopping = false;
 
-  constructor(parts: Parts, closings: Closings, fronting: Fronting, notices: Notices, options: CurfewOptions) {
+  constructor(parts: Parts, { closings, fronting, notices, payouts }: CurfewWork, options: CurfewOptions) {
     this.#parts = parts;
     this.#closings = closings;
     this.#fronting = fronting;
     this.#notices = notices;
+    this.#payouts = payouts;
     this.#options = options;
   }
 
@@ -146,12 +156,14 @@ export class Curfew {
     }
   }
 
-  async #review({ channelId, closesAt }: Fronted): Promise<void> {
-    const { store, now, onError } = this.#parts;
+  async #review(fronted: Fronted): Promise<void> {
+    const { store, onError } = this.#parts;
+    const { channelId } = fronted;
     const channel = await store.channels.get(channelId);
     if (channel === undefined || channel.reclaimed === true) await this.#fronting.over(channelId);
-    else if (channel.status === "closed" && now() >= closesAt + HELD_MS) {
-      await this.#closings.endWithout(channel).catch((error: unknown) => onError(error, `paying out ${channelId}`));
+    else if (this.#payouts.mayWait(channel)) {
+      const paying = this.#payouts.review(channel, fronted);
+      await paying.catch((error: unknown) => onError(error, `paying out ${channelId}`));
     }
   }
 }

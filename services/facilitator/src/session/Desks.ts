@@ -49,8 +49,6 @@ interface Desk {
 export class Desks {
   readonly feePayers: FeePayers;
   readonly closer: Closer;
-  /** Pays out what has waited long enough for a seller's account: the share goes to the program's treasury. */
-  readonly lastCloser: Closer;
   /** For what is the same at all desks: the service's own transactions. */
   readonly settings: SessionServerSettings;
   /** Channels of whatever token and mode, those of tokens that are not taken any more among them. */
@@ -84,8 +82,6 @@ export class Desks {
     );
     const first = this.feePayers.book(signerAddress(config.feePayers[0]));
     this.closer = new Closer(this.settings, new Debits(this.settings), first);
-    const last = completeSessionOptions({ ...this.ownOptions(), missingRecipientAccount: "forfeit" });
-    this.lastCloser = new Closer(last, new Debits(last), first);
     this.all = new Channels(this.settings);
     this.recent = new RecentBlockhash(this.settings);
   }

@@ -18,6 +18,8 @@ export interface Fronted {
   /** Unix milliseconds. */
   readonly frontedAt: number;
   readonly closesAt: number;
+  /** Unix milliseconds: closed, and its payout waits for somebody's token account. */
+  readonly waitsSince?: number;
 }
 
 /** What is about to be fronted. Lamports. */
@@ -33,7 +35,7 @@ type Caps = Pick<Config, "maxOpenSessionsPerBuyer" | "sponsorRentLamports" | "sp
 /** Nobody knows when a buyer ends a session; what is left alone ends after minutes. */
 const RETRY_SECONDS = 60;
 
-const COLUMNS = "channel_id, payer, seller, unit_amount::text, fronted_at::text, closes_at::text";
+const COLUMNS = "channel_id, payer, seller, unit_amount::text, fronted_at::text, closes_at::text, waits_since::text";
 
 /** Also locks the buyer's row until the transaction ends. */
 export const LOCK_BUYER: Statement = {
@@ -72,7 +74,8 @@ const FRONT: Statement = {
     VALUES ($1::text, $2::text, $3::text, $4::numeric, $5::bigint, $6::bigint, 1, $7::numeric, $8::numeric)
     ON CONFLICT (channel_id) DO UPDATE SET payer = excluded.payer, seller = excluded.seller,
       unit_amount = excluded.unit_amount, fronted_at = excluded.fronted_at, closes_at = excluded.closes_at,
-      attempts = 1, lamports = excluded.lamports, rent = excluded.rent`,
+      attempts = 1, lamports = excluded.lamports, rent = excluded.rent,
+      waits_since = NULL, waits_buyer = false, waits_seller = false`,
 };
 
 const GET: Statement = {
@@ -88,7 +91,34 @@ const PAYER: Statement = {
 const OUT: Statement = {
   name: "facilitator_sessions_out",
   text: `SELECT ${COLUMNS} FROM facilitator_sessions
-    WHERE attempts > 0 AND channel_id > $1::text AND fronted_at <= $2::bigint ORDER BY channel_id LIMIT $3::bigint`,
+    WHERE attempts > 0 AND channel_id > $1::text AND (fronted_at <= $2::bigint OR waits_since IS NOT NULL)
+    ORDER BY channel_id LIMIT $3::bigint`,
+};
+
+/** Whose account is seen to be missing is one thing; since when something waits is another, and stays until it is paid. */
+const WAIT: Statement = {
+  name: "facilitator_session_wait",
+  text: `UPDATE facilitator_sessions SET
+      waits_since = CASE WHEN $2::text = '' THEN NULL ELSE coalesce(waits_since, $3::bigint) END,
+      waits_buyer = payer = ANY(string_to_array($2::text, ',')),
+      waits_seller = seller = ANY(string_to_array($2::text, ','))
+    WHERE channel_id = $1::text AND attempts > 0`,
+};
+
+const WAIT_ALSO: Statement = {
+  name: "facilitator_session_wait_also",
+  text: `UPDATE facilitator_sessions SET waits_since = coalesce(waits_since, $3::bigint),
+      waits_buyer = waits_buyer OR payer = $2::text, waits_seller = waits_seller OR seller = $2::text
+    WHERE channel_id = $1::text AND attempts > 0`,
+};
+
+const WAITING: Statement = {
+  name: "facilitator_session_waiting",
+  text: `SELECT channel_id, CASE WHEN payer = $1::text AND waits_buyer THEN 'buyer' ELSE 'seller' END
+    FROM facilitator_sessions
+    WHERE waits_since IS NOT NULL AND attempts > 0
+      AND ((payer = $1::text AND waits_buyer) OR (seller = $2::text AND waits_seller))
+    ORDER BY 2, 1 LIMIT 1`,
 };
 
 interface Out {
@@ -115,7 +145,8 @@ export class Fronting {
    * Counts a session that is about to be signed for. Several requests may open the same one; it counts once.
    * @throws {FacilitatorError} `buyer_session_cap_exceeded`, `sponsor_budget_exceeded`, `seller_settle_cap_exceeded`,
    * `global_settle_cap_exceeded`; `channel_busy` while the same channel is being opened for somebody else, or at another price,
-   * and while the buyer's token account, which was empty, is being closed.
+   * and while the buyer's token account, which was empty, is being closed;
+   * `buyer_session_cap_exceeded`, `recipient_account_missing` while a payout waits for the buyer's or the seller's account.
    * Nothing was counted.
    * @throws {StoreError} and then it may have been; the sweep finds out.
    */
@@ -141,7 +172,24 @@ export class Fronting {
     return new Map(rows.map((row) => [row[0] as string, frontedOf(row)]));
   }
 
-  /** Sessions that something is out for since before `before` (unix milliseconds), by channel, after `after`. */
+  /**
+   * For whose accounts the payout of a closed session waits, as it was found at `at` (unix milliseconds); nobody's: it is paid.
+   * Since when it waits is what was found first.
+   * @throws {StoreError}
+   */
+  async waitsFor(channelId: string, owners: readonly string[], at: number): Promise<void> {
+    await this.#tables.database.query(WAIT, [channelId, owners.join(","), String(at)]);
+  }
+
+  /** The same, by somebody who knows of one of them. Throws {StoreError}. */
+  async waitsAlsoFor(channelId: string, owner: string, at: number): Promise<void> {
+    await this.#tables.database.query(WAIT_ALSO, [channelId, owner, String(at)]);
+  }
+
+  /**
+   * Sessions that something is out for since before `before` (unix milliseconds), and those whose payout waits; by channel,
+   * after `after`.
+   */
   async out(after: string, before: number, limit: number): Promise<Fronted[]> {
     return (await this.#tables.database.query(OUT, [after, String(before), String(limit)])).map(frontedOf);
   }
@@ -158,6 +206,7 @@ export class Fronting {
       await session.query(SET_ATTEMPTS, [channelId, String(out.attempts + 1n)]);
       return;
     }
+    await requirePaidOut(session, payer, seller);
     if ((await session.query(CLOSING, [payer])).length > 0) {
       throw new FacilitatorError("channel_busy", "The payer's token account was empty, and is being closed.", {
         retryAfterSeconds: RETRY_SECONDS,
@@ -206,6 +255,21 @@ export class Fronting {
   }
 }
 
+/** Throws {FacilitatorError} for who keeps the rent of a session that is over from coming back: no more is fronted. */
+async function requirePaidOut(session: Session, payer: string, seller: string): Promise<void> {
+  const [row] = await session.query(WAITING, [payer, seller]);
+  if (row === undefined) return;
+  const [channelId, whose] = row as string[];
+  const more = { retryAfterSeconds: RETRY_SECONDS, members: { channelId: channelId! } };
+  const repair = `Make it again, or one that can receive: what is due is paid within minutes, and then sessions can be opened.`;
+  if (whose === "buyer") {
+    const detail = `The refund of session ${channelId} waits for this buyer's token account. ${repair}`;
+    throw new FacilitatorError("buyer_session_cap_exceeded", detail, more);
+  }
+  const detail = `What this seller earned in session ${channelId} waits for its token account. ${repair}`;
+  throw new FacilitatorError("recipient_account_missing", detail, more);
+}
+
 /** What the budgets of the day are spent on. */
 function costOf({ payer, seller, fees }: Pick<Out, "payer" | "seller" | "fees">): Cost {
   return { payer, recipient: seller, lamports: fees, creations: [] };
@@ -227,6 +291,7 @@ async function outOf(session: Session, channelId: string): Promise<Out | undefin
 
 function frontedOf(row: Row): Fronted {
   const [channelId, payer, seller, unitAmount, frontedAt, closesAt] = row as string[];
+  const waitsSince = row[6] ?? undefined;
   return {
     channelId: channelId!,
     payer: payer!,
@@ -234,5 +299,6 @@ function frontedOf(row: Row): Fronted {
     unitAmount: BigInt(unitAmount!),
     frontedAt: Number(frontedAt),
     closesAt: Number(closesAt),
+    ...(waitsSince === undefined ? {} : { waitsSince: Number(waitsSince) }),
   };
 }

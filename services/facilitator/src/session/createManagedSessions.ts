@@ -14,6 +14,7 @@ import type { ManagedSessions, Opened, SessionView, StillPending } from "./Manag
 import { Notices } from "./Notices.js";
 import { Openings } from "./Openings.js";
 import { makeOwnAccounts } from "./ownAccounts.js";
+import { Payouts } from "./Payouts.js";
 import { Terms } from "./Terms.js";
 import { Vouchers } from "./Vouchers.js";
 import { viewOf } from "./view.js";
@@ -61,6 +62,7 @@ class Managed implements RunningSessions {
   readonly #openings: Openings;
   readonly #vouchers: Vouchers;
   readonly #closings: Closings;
+  readonly #payouts: Payouts;
   readonly #tokens: CloseTokens;
   readonly #watchtower: Watchtower;
   readonly #curfew: Curfew;
@@ -78,7 +80,9 @@ class Managed implements RunningSessions {
     this.#openings = new Openings(parts, this.#desks, this.#terms, this.#fronting, budgets);
     this.#vouchers = new Vouchers(parts, this.#desks, this.#notices);
     this.#closings = new Closings(parts, this.#desks, this.#tokens, this.#notices);
-    this.#curfew = new Curfew(parts, this.#closings, this.#fronting, this.#notices, curfew);
+    this.#payouts = new Payouts(parts, this.#desks, this.#fronting);
+    const work = { closings: this.#closings, fronting: this.#fronting, notices: this.#notices, payouts: this.#payouts };
+    this.#curfew = new Curfew(parts, work, curfew);
     this.#watchtower = createWatchtower({
       ...this.#desks.ownOptions(),
       holds: (channel, revokedAt) => this.#notices.holds(channel, revokedAt),
@@ -178,6 +182,9 @@ class Managed implements RunningSessions {
         break;
       case "payout-held":
         onError(new Error(`the payout waits for an account of ${event.owner}`), `paying out ${event.channelId}`);
+        this.#payouts
+          .held(event.channelId, event.owner)
+          .catch((error: unknown) => onError(error, "keeping what waits"));
         break;
       case "error":
         onError(event.error, event.channelId === undefined ? event.during : `${event.during} ${event.channelId}`);

@@ -81,4 +81,16 @@ FROM (
 WHERE b.bucket = o.bucket AND b.window_ms = 86400000 AND b.window_start = o.day;
 `,
   },
+  {
+    version: 4,
+    name: "payouts that wait for a token account",
+    sql: `
+-- Unix milliseconds since which the payout of a closed session waits, and whose account cannot be paid.
+ALTER TABLE facilitator_sessions
+  ADD COLUMN waits_since bigint,
+  ADD COLUMN waits_buyer boolean NOT NULL DEFAULT false,
+  ADD COLUMN waits_seller boolean NOT NULL DEFAULT false;
+CREATE INDEX facilitator_sessions_waiting ON facilitator_sessions (seller) WHERE waits_since IS NOT NULL AND attempts > 0;
+`,
+  },
 ];
