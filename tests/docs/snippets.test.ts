@@ -26,18 +26,30 @@ const READMES: Readonly<Record<string, readonly Snippet[]>> = {
   "sdk/mpp/README.md": [
     {
       given: ["recipient", "realm", "secretKey"],
-      after: 'stage.serve("https://api.example.com", async (request) => (await handler(request)) as Response);',
+      after: 'stage.serve("https://api.example.com", handler);',
+    },
+    {
+      given: ["app", "1: handler"],
+      after: `const asked = await fetch("https://api.seller.com/premium");
+        stage.same([asked.status, asked.headers.get("www-authenticate")?.startsWith("Payment ")], [402, true]);`,
     },
     {
       given: ["signer"],
       after: 'stage.same(await response.json(), { data: "premium content" }); stage.restoreFetch();',
     },
-    { given: ["recipient", "store", "app"], after: "export { sessions };" },
+    {
+      given: ["recipient", "store", "app"],
+      after: `const headers = { "x-mpp-voucher": "foo" };
+        const refused = await fetch("https://api.seller.com/api/data", { headers });
+        const problem = (await refused.json()) as { code: string };
+        stage.same([refused.status, problem.code], [402, "malformed-credential"]);
+        export { sessions };`,
+    },
     {
       given: ["buyerWallet", "signer", "seller"],
       after: 'stage.same([amount_settled, buyer_refund], ["10000", "990000"]); export { session };',
     },
-    { given: ["signer", "seller", "4: session"], after: "await session.close(roleId);" },
+    { given: ["signer", "seller", "5: session"], after: "await session.close(roleId);" },
     {
       given: ["recipient"],
       after: 'stage.same(typeof SettlementError, "function"); stage.same((await client.stats()).network, "localnet");',

@@ -217,6 +217,90 @@ describe("@mppsol/mpp charge, with mppx's server and client", () => {
     expect((await handler(new Request(URL_))).status).to.equal(503);
   });
 
+  describe("what no challenge can be made for", () => {
+    /** What the method throws at mppx, which is all that a handler sees of it where its mppx is another copy. */
+    async function thrown(more: Parameters = {}): Promise<SettlementPaymentError> {
+      const recipient = town.person({ lamports: 0n, usdc: 1n }).publicKey.toBase58();
+      const method = serverCharge({ recipient, apiUrl: desk.url, network: "localnet", cacheMs: 0, ...more });
+      const request = { amount: "10000", currency: "USDC", recipient };
+      const work = Promise.resolve(method.request?.({ request, credential: null } as never));
+      const error = await work.catch((reason: unknown) => reason);
+      expect(error).to.be.instanceOf(SettlementPaymentError);
+      return error as SettlementPaymentError;
+    }
+    const refusing = (code: string, status = 422, more: object = {}) => {
+      desk.twist = (_, response) => Promise.resolve(send(response, status, { code, detail: `D ${code}`, ...more }));
+    };
+
+    for (const [reason, status] of [
+      ["amount_too_small", 422],
+      ["invalid_network", 422],
+      ["seller_not_allowed", 403],
+    ] as const) {
+      it(`is a 503 that says why, and is not worth another try, for a mistake of the seller: ${reason}`, async () => {
+        const told: unknown[] = [];
+        const onError = (error: unknown) => {
+          told.push((error as { code: string }).code);
+          throw new Error("a listener that fails");
+        };
+        const { handler } = shop({ onError });
+        refusing(reason, status, { retryable: false });
+        const expected = { status: 503, code: "unavailable", reason, retryable: false };
+        const answer = await handler(new Request(URL_));
+        expect(answer.status).to.equal(503);
+        const problem = (await answer.json()) as { detail: string };
+        expect(problem).to.include(expected);
+        expect(problem.detail).to.contain(`D ${reason}`);
+        expect(told).to.include(reason);
+        const error = await thrown({ onError });
+        expect(error).to.include({ status: 503, code: "unavailable", retryable: false });
+        expect(error.toProblemDetails()).to.include(expected);
+      });
+    }
+
+    it("is a 503 that is worth another try while the facilitator is away, or too busy", async () => {
+      const told: unknown[] = [];
+      const onError = (error: unknown) => told.push(error);
+      const { handler } = shop({ apiUrl: "http://127.0.0.1:1", onError });
+      const answer = await handler(new Request(URL_));
+      expect(answer.status).to.equal(503);
+      expect(await answer.json()).to.include({ code: "unavailable", reason: "unreachable", retryable: true });
+      const away = await thrown({ apiUrl: "http://127.0.0.1:1", onError });
+      expect(away).to.include({ status: 503, code: "unavailable", retryable: true });
+      for (const [code, status] of [
+        ["upstream_unavailable", 503],
+        ["rate_limited", 429],
+        ["sponsor_exhausted", 429],
+        ["simulation_failed", 422],
+      ] as const) {
+        refusing(code, status, { retryable: true });
+        const error = await thrown({ onError });
+        expect(error, code).to.include({ status: 503, code: "unavailable", retryable: true });
+        expect(error.toProblemDetails(), code).to.include({ reason: code });
+      }
+      expect(told).to.deep.equal([]);
+    });
+
+    it("keeps the name of a missing account or token, and tells the seller", async () => {
+      for (const code of ["recipient_account_missing", "asset_unsupported"]) {
+        const told: unknown[] = [];
+        refusing(code, 422, { retryable: false });
+        const error = await thrown({ onError: (one) => told.push((one as { code: string }).code) });
+        expect(error).to.include({ status: 503, code: code.replaceAll("_", "-") });
+        expect(told).to.include(code);
+      }
+    });
+  });
+
+  it("refuses amounts that are no decimal strings of base units, as soon as a route is made", () => {
+    const recipient = Keypair.generate().publicKey.toBase58();
+    const methods = [serverCharge({ recipient, apiUrl: desk.url, network: "localnet" })] as const;
+    const mppx = MppxServer.create({ methods, realm: "shop.example", secretKey: SECRET });
+    for (const amount of [10_000, 10_000n, "0.01", "0", "1e4"]) {
+      expect(() => mppx.charge({ amount: amount as string }), String(amount)).to.throw(/decimal string of base units/);
+    }
+  });
+
   it("settles what was signed before, when only challenges cannot be made any more", async () => {
     const { handler } = shop();
     const { again } = await paid(handler);

@@ -6,6 +6,7 @@ import { USDC_MINT } from "@mppsol/localnet";
 import { SettlementClient, SettlementError } from "@mppsol/mpp/api";
 import { createSessionClient, type SessionClientParameters, type SessionProgress } from "@mppsol/mpp/client/session";
 import { signMessage, tokenAddress } from "@mppsol/programs";
+import { ConfigError } from "@mppsol/server";
 import { createKeyPairSignerFromBytes } from "@solana/kit";
 import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { Keypair, PublicKey, VersionedTransaction } from "@solana/web3.js";
@@ -146,6 +147,93 @@ describe("@mppsol/mpp session client", () => {
     expect(await codeOf(session.pay(channel_id, { amount: 499n }))).to.equal("voucher_not_monotonic");
     expect(await codeOf(session.pay(channel_id, { amount: "1e3" }))).to.equal("config");
     expect((await session.pay(channel_id, { amount: 500n })).voucher.cumulativeAmount).to.equal("500");
+  });
+
+  it("refuses amounts that are numbers, and says what they are", async () => {
+    const { session, to } = pair({ voucherSigner: "client" });
+    const problem = (work: Promise<unknown>) =>
+      work.then(
+        () => "done",
+        (error: unknown) => (error instanceof ConfigError ? error.message : error),
+      );
+    const said = /decimal string of base units/;
+    const open = (more: object) => problem(session.open({ seller: to, deposit: DEPOSIT, ...more }));
+    expect(await open({ deposit: 1_000_000 }))
+      .to.match(/^deposit: /)
+      .and.to.match(said);
+    expect(await open({ pricePerUnit: 10_000 }))
+      .to.match(/^pricePerUnit: /)
+      .and.to.match(said);
+    const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });
+    const pay = (amount: unknown) => problem(session.pay(channel_id, { amount: amount as string }));
+    for (const amount of [10_000, "0.01", "0", ["1"], null]) expect(await pay(amount)).to.match(said);
+    const close = (amount: unknown) => problem(session.close(channel_id, { amount: amount as string }));
+    for (const amount of [0, 1, "-1"]) expect(await close(amount)).to.match(said);
+    expect(await session.close(channel_id)).to.include({ amount_settled: "0" });
+  });
+
+  describe("close, by an amount", () => {
+    it("leaves out what was signed and never sent", async () => {
+      for (const [amount, settled] of [
+        ["20000", "20000"],
+        [0n, "0"],
+        ["30000", "30000"],
+        [undefined, "30000"],
+      ] as const) {
+        const { session, to, seller, buyer } = pair({ voucherSigner: "client" });
+        const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });
+        for (const paid of ["10000", "20000", "30000"]) await session.pay(channel_id, { amount: paid });
+        const settlement = await session.close(channel_id, amount === undefined ? {} : { amount });
+        expect(settlement).to.include({ amount_settled: settled, buyer_refund: String(DEPOSIT - BigInt(settled)) });
+        expect(await usdc(seller.publicKey)).to.equal(1n + BigInt(settled));
+        expect(await usdc(buyer.publicKey)).to.equal(10_000_000n - BigInt(settled));
+      }
+    });
+
+    it("settles what the seller has handed in, when that is more", async () => {
+      const { session, to, seller } = pair({ voucherSigner: "client" });
+      const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });
+      const voucher = await session.pay(channel_id, { amount: "20000" });
+      await new SettlementClient({ url }).keep(channel_id, SignedVoucher.fromJson(voucher));
+      await session.pay(channel_id, { amount: "30000" });
+      expect(await session.close(channel_id, { amount: "10000" })).to.include({ amount_settled: "20000" });
+      expect(await usdc(seller.publicKey)).to.equal(20_001n);
+    });
+
+    it("keeps to it when it is called again without one", async () => {
+      const real = globalThis.fetch;
+      let away = true;
+      globalThis.fetch = (input, init) =>
+        away && String(input).endsWith("/mpp/session/close")
+          ? Promise.reject(new TypeError("away"))
+          : real(input, init);
+      try {
+        const { session, to } = pair({ voucherSigner: "client", settleTimeoutMs: 1_500 });
+        away = false;
+        const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });
+        await session.pay(channel_id, { amount: "30000" });
+        away = true;
+        expect(await codeOf(session.close(channel_id, { amount: "10000" }))).not.to.equal("done");
+        away = false;
+        expect(await session.close(channel_id)).to.include({ amount_settled: "10000" });
+      } finally {
+        globalThis.fetch = real;
+      }
+    });
+
+    it("takes no more than was signed, and none where the operator signs", async () => {
+      for (const [voucherSigner, amount] of [
+        ["client", "20001"],
+        ["operator", "20000"],
+        ["operator", "0"],
+      ] as const) {
+        const { session, to } = pair({ voucherSigner });
+        const { channel_id } = await session.open({ seller: to, deposit: DEPOSIT });
+        await session.pay(channel_id, { amount: "20000" });
+        expect(await codeOf(session.close(channel_id, { amount }))).to.equal("config");
+        expect(await session.close(channel_id)).to.include({ amount_settled: "20000" });
+      }
+    });
   });
 
   it("goes on with a session of an earlier process", async () => {

@@ -2,7 +2,8 @@
 import { Method, z } from "mppx";
 
 const address = () => z.string().check(z.regex(/^[1-9A-HJ-NP-Za-km-z]{32,44}$/));
-const baseUnits = () => z.string().check(z.regex(/^[1-9][0-9]{0,19}$/));
+const BASE_UNITS = 'not a decimal string of base units above 0, as "10000"';
+const baseUnits = () => z.string(BASE_UNITS).check(z.regex(/^[1-9][0-9]{0,19}$/, BASE_UNITS));
 
 const split = z.object({
   recipient: address(),

@@ -99,6 +99,15 @@ export interface PayParameters {
   readonly serverNonce?: string;
 }
 
+export interface CloseParameters {
+  /**
+   * Base units in all, 0 or more and no more than was signed: the highest voucher that was sent to the seller. Default: the
+   * highest that was signed. The seller still gets more where it has handed in a higher voucher, or does so before the end. Kept
+   * for later calls. Only with `voucherSigner: "client"`: what the operator has signed is spent.
+   */
+  readonly amount?: string | bigint;
+}
+
 export interface OnboardParameters {
   readonly seller: string;
   readonly deposit: string | bigint;
@@ -121,15 +130,23 @@ export interface SessionClient {
    */
   open(parameters: OpenParameters): Promise<SessionChannel>;
   /**
-   * The voucher that pays up to an amount: JSON, for the header `x-mpp-voucher`.
-   * @throws {SettlementError}
+   * The voucher that pays up to an amount: JSON, for the header `x-mpp-voucher`. Whoever has it has the money, and whether it
+   * is sent is not known here: `close` counts it as spent. With `voucherSigner: "operator"` it is spent as soon as it is
+   * signed, for good.
+   * @throws {SettlementError} {ConfigError} for an amount that is neither a decimal string of base units nor a bigint.
    */
   pay(channelId: string, parameters: PayParameters): Promise<SignedVoucher.Json>;
   /**
-   * Ends a session: the seller gets what vouchers say, the buyer the rest.
-   * @throws {SettlementError} `close_pending` while it is under way: call it again.
+   * Ends a session: the seller gets what vouchers say, the buyer the rest. Of vouchers that the buyer signed the highest counts
+   * that `pay` has given, whether or not it was sent to the seller; `amount` says what was really sent.
+   *
+   * ```ts
+   * await session.pay(channel_id, { amount: "30000" }); // its request was never sent
+   * await session.close(channel_id, { amount: "20000" }); // what the seller has seen
+   * ```
+   * @throws {SettlementError} `close_pending` while it is under way: call it again. {ConfigError} for an `amount` that cannot be.
    */
-  close(channelId: string): Promise<SessionSettlement>;
+  close(channelId: string, parameters?: CloseParameters): Promise<SessionSettlement>;
   /**
    * Takes a wallet from nothing to a role with one seller: its token account is made if there is none, then the channel. Proves
    * by a signature that the wallet is the one that asks.
@@ -246,8 +263,9 @@ class Client implements SessionClient {
     return SignedVoucher.toJson(voucher);
   }
 
-  async close(channelId: string): Promise<SessionSettlement> {
+  async close(channelId: string, { amount }: CloseParameters = {}): Promise<SessionSettlement> {
     const known = this.#known(channelId);
+    if (amount !== undefined) await this.#lower(known, amount);
     this.#tell({ type: "closing", channel_id: channelId });
     try {
       return await this.#close(channelId, known);
@@ -255,6 +273,17 @@ class Client implements SessionClient {
       if (error instanceof Error) this.#tell({ type: "left", channel_id: channelId, error });
       throw error;
     }
+  }
+
+  /** From here on the session is to be closed by a voucher for this much. */
+  async #lower(known: Known, given: string | bigint): Promise<void> {
+    const { channel_id: channelId, voucher_signer } = known.channel;
+    const amount = isZero(given) ? 0n : units(given, "amount");
+    if (voucher_signer !== "client") throw new ConfigError("amount", "what the operator has signed is spent already");
+    if (amount > known.signed) throw new ConfigError("amount", `more than the ${known.signed} that was signed`);
+    if (amount === known.voucher?.voucher.cumulativeAmount) return;
+    const input = { channelId, cumulativeAmount: amount };
+    known.voucher = amount === 0n ? undefined : await SignedVoucher.sign(input, await this.#signer());
   }
 
   async #close(channelId: string, { channel, voucher }: Known): Promise<SessionSettlement> {
@@ -456,12 +485,17 @@ function asSettlementError(error: unknown): never {
   throw cause instanceof SettlementError ? cause : error;
 }
 
-function units(value: string | bigint, option: string): bigint {
-  const text = String(value);
+/** Numbers are none: above 2^53 they are others than were written, and a fraction is a price in another unit. */
+function units(value: unknown, option: string): bigint {
+  const text = typeof value === "string" || typeof value === "bigint" ? String(value) : "";
   if (!/^[1-9][0-9]{0,19}$/.test(text) || BigInt(text) > 2n ** 64n - 1n) {
-    throw new ConfigError(option, "not a whole number of base units above 0");
+    throw new ConfigError(option, 'not a decimal string of base units above 0, as "10000", nor such a bigint');
   }
   return BigInt(text);
+}
+
+function isZero(value: unknown): boolean {
+  return value === 0n || value === "0";
 }
 
 function within<T>(option: string, read: () => T): T {

@@ -45,7 +45,8 @@ const SCOPE = "mppx:";
 const OWN_REFERENCE = "mppx-";
 
 /**
- * The charge method of a server of mppx. Amounts are base units, as decimal strings.
+ * The charge method of a server of mppx. Amounts are base units, as decimal strings; mppx throws its `ZodError` for others, when
+ * the route is made.
  *
  * ```ts
  * const mppx = Mppx.create({ methods: [charge({ recipient, network: "localnet" })], realm, secretKey });
@@ -59,6 +60,7 @@ export function charge(parameters: ChargeParameters) {
   const mint = parameters.splToken ?? USDC_MINTS[network];
   const decimals = parameters.decimals ?? (mint === USDC_MINTS[network] ? 6 : undefined);
   const { splToken: _1, decimals: _2, network: _3, ...options } = rest;
+  const { onError = print } = parameters;
   const settlement = facilitator({ ...options, url: apiUrl, now });
   /** What was last said of each amount, for credentials that come while the facilitator is away. */
   let last: Details | undefined;
@@ -88,7 +90,7 @@ export function charge(parameters: ChargeParameters) {
         if (credential !== null && credential !== undefined && last !== undefined) {
           return { ...request, ...named, currency, methodDetails: last };
         }
-        throw asPaymentError(error);
+        throw notOffered(error, onError);
       }
     },
 
@@ -152,6 +154,23 @@ function currencyOf(given: string, mint: string): string {
   // The token that the server was made for goes by the method's default name too.
   if (given === mint || given === "USDC") return mint;
   throw new ConfigError("currency", `this server sells for ${mint}`);
+}
+
+/** What the buyer is told when no challenge could be made; what only the seller can mend, the seller is told, too. */
+function notOffered(error: unknown, onError: (error: unknown) => void): unknown {
+  if (!(error instanceof RefusedError)) return error;
+  const unoffered = SettlementPaymentError.unoffered(error);
+  if (unoffered.code === "unavailable" && unoffered.retryable) return unoffered;
+  try {
+    onError(error.cause ?? error);
+  } catch {
+    // A listener that fails is no reason to answer the buyer otherwise.
+  }
+  return unoffered;
+}
+
+function print(error: unknown): void {
+  console.error(`@mppsol/mpp: charge: ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
 }
 
 function asPaymentError(error: unknown): unknown {

@@ -88,7 +88,7 @@ export interface SessionServer {
   /**
    * Takes the voucher of one request: once for each voucher. What it was charged is spent when this resolves; the highest
    * voucher is handed to the facilitator within seconds.
-   * @param voucher the header's JSON, parsed.
+   * @param voucher the header as it came, or its JSON, parsed. Text that is no voucher is `malformed-credential`.
    * @param units whole units that the request costs, above 0. Default 1.
    */
   verifyVoucher(voucher: unknown, units?: number | bigint): Promise<VoucherResult>;
@@ -112,7 +112,7 @@ export interface SessionServer {
  *
  * ```ts
  * const sessions = createSessionServer({ recipient, network: "localnet", pricePerUnit: "10000", store }); // 0.01 USDC
- * const result = await sessions.verifyVoucher(JSON.parse(header), 3); // three units
+ * const result = await sessions.verifyVoucher(header, 3); // three units
  * if (result.valid) console.log(result.amountPaid); // "30000"
  * ```
  * @throws {ConfigError} for parameters that nothing could be sold by.
@@ -171,7 +171,7 @@ class Server implements SessionServer {
     if (BigInt(count) < 1n) return invalidUnits();
     try {
       await this.#prepared();
-      return await this.#take(SignedVoucher.fromJson(voucher), this.#price * BigInt(count));
+      return await this.#take(read(voucher), this.#price * BigInt(count));
     } catch (error) {
       if (error instanceof InvalidFieldError) return refused(new RefusedError("malformed-credential", error.message));
       if (error instanceof RefusedError) return refused(error);
@@ -210,6 +210,19 @@ class Server implements SessionServer {
   }
 }
 
+/** Throws {InvalidFieldError} for what is no voucher. */
+function read(voucher: unknown): SignedVoucher.SignedVoucher {
+  return SignedVoucher.fromJson(typeof voucher === "string" ? parsed(voucher) : voucher);
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new InvalidFieldError("signedVoucher", "not JSON");
+  }
+}
+
 function refused({ code, detail, status, members }: RefusedError): VoucherResult {
   const { requiredCumulative } = members;
   return {
@@ -225,9 +238,9 @@ function invalidUnits(): VoucherResult {
   return { valid: false, code: "units-invalid", error: "Units are whole and above 0.", retryable: false };
 }
 
-function units(value: string, option: string): bigint {
+function units(value: unknown, option: string): bigint {
   if (typeof value === "string" && /^[1-9][0-9]{0,19}$/.test(value) && BigInt(value) < 2n ** 64n) return BigInt(value);
-  throw new ConfigError(option, 'not a whole number of base units above 0, as "10000"');
+  throw new ConfigError(option, 'not a decimal string of base units above 0, as "10000"');
 }
 
 function networkOf(given: string): Network.Network {
