@@ -289,6 +289,7 @@ describe("charge, when nodes fail", () => {
       expect(asked[0]).to.deep.equal({
         payer: payer.publicKey.toBase58(),
         recipient: shop.recipient.toBase58(),
+        paid: [shop.recipient.toBase58()],
         lamports: 10_200n,
         creations: [],
         challengeId: credential.challenge.id,
