@@ -6,6 +6,7 @@ export { type Asset, assetOf, type Desk, orUnavailable } from "./charge/desk.js"
 export { GiveUp } from "./charge/GiveUp.js";
 export * from "./charge/index.js";
 export { Offers } from "./charge/Offers.js";
+export { isFeePayerPoor } from "./charge/outcome.js";
 export { type Approved, approve, legsOf, type Sponsorship, type Terms } from "./charge/policy.js";
 export { Pull } from "./charge/pull.js";
 export { type PaymentTransaction, readTransaction } from "./charge/readTransaction.js";

@@ -243,6 +243,7 @@ function latest(engines: readonly RunningChargeEngine[]): RunningChargeEngine {
     get feePayers() {
       return engine().feePayers;
     },
+    feePayerFor: (lamports) => engine().feePayerFor(lamports),
     prepare: (quote) => engine().prepare(quote),
     verify: (order) => engine().verify(order),
     settle: (order) => engine().settle(order),

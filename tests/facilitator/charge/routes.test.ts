@@ -3,6 +3,7 @@ import { ChargeRequest } from "@mppsol/core";
 import { createCloseAccountInstruction } from "@solana/spl-token";
 import { Keypair, PublicKey, SystemProgram } from "@solana/web3.js";
 import { expect } from "chai";
+import { FLOOR_LAMPORTS } from "../../../services/facilitator/src/floor.ts";
 import { ata, FEE, Market, type Order, orderOf, PRICE, paymentId, USDC } from "./market.ts";
 
 describe("facilitator, charges over HTTP", () => {
@@ -61,8 +62,8 @@ describe("facilitator, charges over HTTP", () => {
 
     it("offers no fee payer below its floor, and says so when there is none", async () => {
       const [poor, rich] = [Keypair.generate(), Keypair.generate()];
-      market.running.net.airdrop(poor.publicKey.toBase58(), 4_999_999n);
-      market.running.net.airdrop(rich.publicKey.toBase58(), 5_000_000n);
+      market.running.net.airdrop(poor.publicKey.toBase58(), FLOOR_LAMPORTS - 1n);
+      market.running.net.airdrop(rich.publicKey.toBase58(), FLOOR_LAMPORTS);
       const { config } = market.context;
       market.serveBy(market.another({ config: { ...config, feePayers: [poor, rich] } }));
       for (const _ of [1, 2, 3]) {
@@ -256,7 +257,7 @@ describe("facilitator, charges over HTTP", () => {
 
     it("a fee payer whose money is gone is a reason to wait, not to fail", async () => {
       const poor = Keypair.generate();
-      market.running.net.airdrop(poor.publicKey.toBase58(), 5_000_000n);
+      market.running.net.airdrop(poor.publicKey.toBase58(), FLOOR_LAMPORTS);
       market.serveBy(market.another({ config: { ...market.context.config, feePayers: [poor] } }));
       const order = await sell();
       const { net } = market.running;
@@ -265,7 +266,7 @@ describe("facilitator, charges over HTTP", () => {
           SystemProgram.transfer({
             fromPubkey: poor.publicKey,
             toPubkey: new PublicKey(net.payer.publicKey),
-            lamports: 4_100_000,
+            lamports: 5_100_000,
           }),
         ],
         [poor],
@@ -273,7 +274,7 @@ describe("facilitator, charges over HTTP", () => {
       const { status, json } = await market.settle(order);
       expect(status, JSON.stringify(json)).to.equal(503);
       expect(json).to.include({ code: "sponsor_exhausted", retryable: true });
-      net.airdrop(poor.publicKey.toBase58(), 5_000_000n);
+      net.airdrop(poor.publicKey.toBase58(), FLOOR_LAMPORTS);
       expect((await market.settle(order)).status, "the same request, when there is money again").to.equal(200);
       market.serveBy(market.another());
     });

@@ -235,7 +235,8 @@ describe("a hostile wallet", () => {
     const agent = new Agent(office, books.person());
     const account = okay(await agent.start(seller)).body;
     expect(okay(await agent.confirm(account)).body.status).to.equal("funding");
-    const [sponsor] = office.keys.feePayers;
+    const { message } = VersionedTransaction.deserialize(Buffer.from(account.transaction, "base64"));
+    const sponsor = office.keys.feePayers.find(({ publicKey }) => publicKey.equals(message.staticAccountKeys[0]!))!;
     const own = tokenAddress(agent.wallet.publicKey, MINT, TOKEN_PROGRAM_ID);
     const wallet = agent.wallet.publicKey;
     const takeBack = createSetAuthorityInstruction(own, wallet, AuthorityType.CloseAccount, wallet);

@@ -2,7 +2,8 @@
 import { type Rpc, RpcError, StoreError } from "@mppsol/server/parts";
 import { Keypair } from "@solana/web3.js";
 import { expect } from "chai";
-import { FLOOR_LAMPORTS, HealthChecks } from "../../../services/facilitator/src/ops/health.ts";
+import { FLOOR_LAMPORTS } from "../../../services/facilitator/src/floor.ts";
+import { HealthChecks } from "../../../services/facilitator/src/ops/health.ts";
 
 interface FakeNode {
   slot: bigint | undefined;

@@ -32,6 +32,10 @@ export class FakeEngine implements ChargeEngine {
   /** Unix milliseconds. */
   now = Date.now();
 
+  async feePayerFor(): Promise<string | undefined> {
+    return this.feePayers[0];
+  }
+
   async prepare(): Promise<never> {
     throw new Error("x402 needs no challenge");
   }
@@ -118,7 +122,7 @@ export async function openDesk(beside?: Desk): Promise<Desk> {
   await store.migrate();
   const errors: unknown[] = [];
   const context = {
-    config: { network: "localnet", mints: [USDC_MINT] },
+    config: { network: "localnet", mints: [USDC_MINT], maxPriorityLamports: 2_000n },
     rpc: fakeRpc(),
     store,
     charges: engine,

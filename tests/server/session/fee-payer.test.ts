@@ -409,6 +409,26 @@ describe("a fee payer of sessions", () => {
       expect(told?.signature).equal((await purse.known()).closeSignature);
     });
 
+    it("leaves a close to the first of the other fee payers that has enough, and the payee's key pays nothing", async () => {
+      const [poor, rich] = [market.person({ lamports: RENT_EXEMPT }), market.person()];
+      const purse = await openWith(RENT_EXEMPT + 2_000n, { otherFeePayers: [poor, rich] });
+      const { stall } = purse;
+      const [paid, own, its] = await Promise.all([
+        market.tokens(payee.publicKey),
+        market.lamports(payee.publicKey),
+        market.lamports(rich.publicKey),
+      ]);
+      await stall.errand(await purse.closing(300n));
+      expect((await market.tokens(payee.publicKey)) - paid).equal(300n);
+      expect(await market.lamports(payee.publicKey)).equal(own);
+      expect(its - (await market.lamports(rich.publicKey))).within(1n, 20_000n);
+      const told = stall.ofType("fee-payer-low");
+      expect(told.map(({ feePayer, lamports }) => [feePayer, lamports])).deep.equal([
+        [stall.feePayer.publicKey.toBase58(), RENT_EXEMPT + 2_000n],
+        [poor.publicKey.toBase58(), RENT_EXEMPT],
+      ]);
+    });
+
     it("leaves the token accounts that a close makes to the payee's key", async () => {
       const partner = market.person();
       const purse = await openWith(RENT_EXEMPT + 100_000n, { distributionSplits: shares([partner.publicKey, 5_000]) });
@@ -521,6 +541,22 @@ describe("a fee payer of sessions", () => {
     await purse.stall.errand(await purse.closing(300n));
     expect(await market.lamports(payee.publicKey)).equal(lamports);
     expect(purse.stall.ofType("fee-payer-low")).length(0);
+  });
+
+  it("that does not sign, as one whose key was taken back, leaves a close to another one, and that is told", async () => {
+    const rich = market.person();
+    const purse = await openWith(1_000_000_000n, { otherFeePayers: [rich] });
+    const { stall } = purse;
+    const feePayer = {
+      publicKey: stall.feePayer.publicKey,
+      signTransaction: () => Promise.reject(new Error("access denied")),
+    } as unknown as Keypair;
+    const [paid, before] = [await market.tokens(payee.publicKey), await market.lamports(rich.publicKey)];
+    const after = stall.restart({ feePayer });
+    await after.errand(await purse.at(after).closing(300n));
+    expect((await market.tokens(payee.publicKey)) - paid).equal(300n);
+    expect(await market.lamports(rich.publicKey)).satisfy((left: bigint) => left < before);
+    expect(after.ofType("error").map(({ during }) => during)).deep.equal(["paying fees"]);
   });
 
   it("cannot have a reserve below 0, nor a least top-up", () => {

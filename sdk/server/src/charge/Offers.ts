@@ -15,6 +15,9 @@ const MAX_SEEN = 10_000;
 /** Lamports that an account without data must keep: less cannot be sent to one that is not there. */
 const RENT_EXEMPT = 890_880n;
 
+/** The payer's and the sponsor's. */
+const SIGNATURES_LAMPORTS = 10_000n;
+
 export class Offers {
   readonly #desk: Pick<Desk, "rpc" | "now" | "charges">;
   /** Until when an account is taken to be there. */
@@ -50,12 +53,10 @@ export class Offers {
     const marked = splits.filter(({ ataCreationRequired }) => ataCreationRequired === true);
     const accounts =
       token === undefined ? [] : marked.map(({ recipient }) => tokenAccount(recipient, currency, token.program));
-    if (sponsor.maxLamports !== undefined) {
-      const rate = marked.length === 0 ? 0n : await this.#desk.rpc.rentExemption(accountSize!);
-      const rent = BigInt(new Set(accounts).size) * rate;
-      // Two signatures.
-      if (10_000n + rent > sponsor.maxLamports) return false;
-    }
-    return (await sponsor.isAvailable()) && (await paysRents(sponsor, this.#desk.charges, accounts));
+    const rate = accounts.length === 0 ? 0n : await this.#desk.rpc.rentExemption(accountSize!);
+    const rent = BigInt(new Set(accounts).size) * rate;
+    if (sponsor.maxLamports !== undefined && SIGNATURES_LAMPORTS + rent > sponsor.maxLamports) return false;
+    const pays = rent === 0n ? await sponsor.isAvailable() : await sponsor.canPay(SIGNATURES_LAMPORTS + rent);
+    return pays && (await paysRents(sponsor, this.#desk.charges, accounts));
   }
 }

@@ -13,6 +13,8 @@ export interface SponsorOptions {
   readonly maxLamports?: bigint;
   /** Lamports below which challenges leave the fee to the payer. Default 5,000,000. */
   readonly minimumBalance?: bigint;
+  /** Lamports of the key that no charge may use, as what closes of sessions are paid from. Default: what keeps it an account. */
+  readonly reserve?: bigint;
   /**
    * Milliseconds within which the rent of one token account is paid once. Its owner can close it and keep the rent; then
    * challenges leave the fee to the payer. Default 24 hours.
@@ -72,6 +74,10 @@ const RENT_EXEMPT = 890_880n;
 /** How long a balance is believed when challenges are made. */
 const BALANCE_TTL_MS = 10_000;
 
+/** Stand for balances: of a key that could not pay, whatever it has; and of one that nobody knows about yet. */
+const NOTHING = -1n;
+const PLENTY = 2n ** 64n;
+
 export class Sponsor {
   readonly address: string;
   readonly signer: TransactionSigner;
@@ -81,11 +87,12 @@ export class Sponsor {
   readonly onPaid: (paid: Paid) => void;
   readonly #authorize: NonNullable<SponsorOptions["authorize"]>;
   readonly #minimum: bigint;
+  readonly #reserve: bigint;
   readonly #rentWindowMs: number;
   readonly #rpc: Rpc;
   /** Unix milliseconds. */
   readonly now: () => number;
-  #believed: { readonly available: Promise<boolean>; readonly until: number } | undefined;
+  #believed: { readonly balance: Promise<bigint>; readonly until: number } | undefined;
 
   /** @throws {RangeError} for a priority fee that no charge is worth. */
   constructor(options: SponsorOptions, rpc: Rpc, now: () => number) {
@@ -98,6 +105,7 @@ export class Sponsor {
     this.maxPriorityLamports = maxPriorityLamports;
     this.maxLamports = options.maxLamports;
     this.#minimum = options.minimumBalance ?? 5_000_000n;
+    this.#reserve = options.reserve ?? RENT_EXEMPT;
     this.#rentWindowMs = options.rentWindowMs ?? 24 * 60 * 60 * 1000;
     this.#authorize = options.authorize ?? (() => true);
     this.book = options.book ?? memoryBook();
@@ -107,17 +115,13 @@ export class Sponsor {
   }
 
   /** Whether a fresh challenge may promise that the fee is paid. While no node answers, what was known last. */
-  isAvailable(): Promise<boolean> {
-    if (this.#believed === undefined || this.now() >= this.#believed.until) {
-      const before = this.#believed?.available ?? Promise.resolve(true);
-      this.#believe(
-        this.#rpc.balance(this.address).then(
-          (balance) => balance >= this.#minimum,
-          () => before,
-        ),
-      );
-    }
-    return this.#believed!.available;
+  async isAvailable(): Promise<boolean> {
+    return (await this.#balance()) >= this.#minimum;
+  }
+
+  /** Whether it is available, and has so many lamports besides its reserve. */
+  async canPay(lamports: bigint): Promise<boolean> {
+    return (await this.isAvailable()) && (await this.#balance()) >= this.#reserve + lamports;
   }
 
   /**
@@ -134,7 +138,7 @@ export class Sponsor {
       );
     }
     const balance = await this.#rpc.balance(this.address);
-    const end = await this.book.hold(this.address, expense.lamports, balance - RENT_EXEMPT);
+    const end = await this.book.hold(this.address, expense.lamports, balance - this.#reserve);
     if (end === undefined) throw this.exhausted();
     try {
       const authorized = await this.#authorize(expense);
@@ -187,11 +191,19 @@ export class Sponsor {
 
   /** The refusal of a charge that the sponsor cannot pay for. */
   exhausted(): RefusedError {
-    this.#believe(Promise.resolve(false));
+    this.#believe(Promise.resolve(NOTHING));
     return new RefusedError("sponsor-exhausted");
   }
 
-  #believe(available: Promise<boolean>): void {
-    this.#believed = { available, until: this.now() + BALANCE_TTL_MS };
+  #balance(): Promise<bigint> {
+    if (this.#believed === undefined || this.now() >= this.#believed.until) {
+      const before = this.#believed?.balance ?? Promise.resolve(PLENTY);
+      this.#believe(this.#rpc.balance(this.address).catch(() => before));
+    }
+    return this.#believed!.balance;
+  }
+
+  #believe(balance: Promise<bigint>): void {
+    this.#believed = { balance, until: this.now() + BALANCE_TTL_MS };
   }
 }

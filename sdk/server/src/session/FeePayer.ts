@@ -1,10 +1,11 @@
 // The key that pays fees: for clients down to a reserve, so that closes and debits can be paid for whatever clients do; and
-// for the server's own transactions, in which the payee's key stands in when it has nothing left.
+// for the server's own transactions, in which other keys stand in when it cannot pay.
 import { RefusedError } from "@mppsol/core";
 import {
   type Broadcast,
   type Fate,
   type LandOptions,
+  SigningError,
   SimulationError,
   type Submission,
   signerAddress,
@@ -120,27 +121,46 @@ export class FeePayer {
   }
 
   /**
-   * Lands a transaction of the server's own. When it would fail and the fee payer has too little to pay for it, the payee's
-   * key pays, if it is here.
-   * @throws what `submit` throws; then nothing was sent.
+   * Lands a transaction of the server's own. When the fee payer has too little to pay for it, or does not sign, one of the
+   * others pays, and if none of them can, the payee's key, if it is here.
+   * @throws what `submit` throws; then nothing was sent. When nobody can pay, what became of it with the fee payer.
    */
   async submit(
     { creates, build }: Errand,
     options: LandOptions,
   ): Promise<{ readonly broadcast: Broadcast; readonly fate: Fate }> {
-    const { rpc, feePayer, feePayerKey, payee, onEvent } = this.#settings;
-    try {
-      return await submit(rpc, await build(feePayer), options);
-    } catch (error) {
-      if (!(error instanceof SimulationError) || "close" in payee || signerAddress(payee) === feePayerKey) throw error;
-      const lamports = await rpc.balance(feePayerKey);
-      if (lamports >= this.#ownCost(creates)) throw error;
-      const sent = await submit(rpc, await build(payee), options).catch((again) => {
-        throw again instanceof SimulationError ? error : again;
-      });
-      onEvent({ type: "fee-payer-low", lamports, signature: sent.broadcast.signature });
-      return sent;
+    const { rpc, onEvent } = this.#settings;
+    const failures: unknown[] = [];
+    const low: { readonly feePayer: string; readonly lamports: bigint }[] = [];
+    for (const payer of this.#payers()) {
+      try {
+        const sent = await submit(rpc, await build(payer), options);
+        const { signature } = sent.broadcast;
+        for (const lack of low) onEvent({ type: "fee-payer-low", ...lack, signature });
+        for (const error of failures) {
+          if (error instanceof SigningError) onEvent({ type: "error", during: "paying fees", error });
+        }
+        return sent;
+      } catch (error) {
+        failures.push(error);
+        // A key that cannot be reached signs nothing; whether it is this one shows with the next.
+        if (error instanceof SigningError) continue;
+        if (!(error instanceof SimulationError)) throw error;
+        const feePayer = signerAddress(payer);
+        const lamports = await rpc.balance(feePayer);
+        if (lamports >= this.#ownCost(creates)) throw error;
+        low.push({ feePayer, lamports });
+      }
     }
+    throw failures[0];
+  }
+
+  /** Who may pay for the server's own transactions, in this order. */
+  #payers(): TransactionSigner[] {
+    const { feePayer, otherFeePayers, payee } = this.#settings;
+    const payers = [feePayer, ...otherFeePayers, ...("close" in payee ? [] : [payee])];
+    const addresses = payers.map((payer) => signerAddress(payer));
+    return payers.filter((_, at) => addresses.indexOf(addresses[at]!) === at);
   }
 
   async #hold(id: string, lamports: bigint): Promise<void> {

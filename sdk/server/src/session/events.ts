@@ -28,8 +28,14 @@ export type SessionEvent =
   | { readonly type: "payout-held"; readonly channelId: string; readonly owner: string }
   /** Accepted, and can never be cashed any more. */
   | { readonly type: "lost"; readonly channelId: string; readonly amount: bigint }
-  /** The fee payer had `lamports`, too few for this transaction, and the payee's key paid for it: fill it up. */
-  | { readonly type: "fee-payer-low"; readonly lamports: bigint; readonly signature: string }
+  /** The fee payer had `lamports`, too few for this transaction, and another key paid for it: fill it up. */
+  | {
+      readonly type: "fee-payer-low";
+      /** Base58. */
+      readonly feePayer: string;
+      readonly lamports: bigint;
+      readonly signature: string;
+    }
   /** The seller stops, and the facilitator does not have the channel's highest voucher: `amount` is accepted in all. */
   | { readonly type: "not-handed-in"; readonly channelId: string; readonly amount: bigint; readonly error: Error }
   /** The channel's rent is back, or there is none. */

@@ -65,8 +65,8 @@ export interface SessionOptions {
   /** Base58 address that is paid. */
   readonly recipient: string;
   /**
-   * Signs for the recipient; for one that is a program's address, how its program closes. A key also pays the fees of closes
-   * and debits that the fee payer has too few lamports for.
+   * Signs for the recipient; for one that is a program's address, how its program closes. A key also pays for closes and
+   * debits that no fee payer can pay for.
    */
   readonly payee: TransactionSigner | CloseAdapter;
   /** Base58 address of the mint. */
@@ -81,6 +81,8 @@ export interface SessionOptions {
   readonly treasury?: string;
   /** Pays the fees of this server's own transactions; when it sponsors, those of its clients and the rent too. */
   readonly feePayer: TransactionSigner;
+  /** Pay for this server's own transactions, in this order, when the fee payer cannot; after them the payee's key. Default none. */
+  readonly otherFeePayers?: readonly TransactionSigner[];
   /** Whether clients need no SOL. Default true. */
   readonly sponsor?: boolean;
   /** Lamports of priority fee that are sponsored in one transaction of a client, at most. Default 2,000. */
@@ -192,6 +194,7 @@ export function complete(options: SessionOptions): Settings {
   const programId = requireChannelProgram(options.network, options.channelProgram ?? defaultProgram(options.network));
   const settings: Settings = {
     mints: createMints(options.rpc),
+    otherFeePayers: [],
     sponsor: true,
     maxPriorityFeeLamports: 2_000n,
     reserveLamports: 5_000_000n,

@@ -67,6 +67,8 @@ export interface Preparation {
 export interface ChargeEngine {
   /** Base58 keys that pay fees, the one that is offered next first. */
   readonly feePayers: readonly string[];
+  /** The next of them in turn that has so many lamports to spend; undefined: none has. */
+  feePayerFor(lamports: bigint): Promise<string | undefined>;
   /**
    * @throws {RefusedError} `asset-unsupported`, `recipient-account-missing`, `unavailable`, `sponsor-exhausted`
    */

@@ -56,17 +56,31 @@ export class Lanes {
    * @throws {RpcError} {StoreError}
    */
   async offer(quote: Quote, asset: Asset): Promise<string> {
-    const first = this.#next;
     let isOneWell = false;
+    const found = await this.#inTurn(async (sponsor) => {
+      if (await this.#offers.isSponsored(quote, asset, sponsor)) return true;
+      isOneWell ||= await sponsor.isAvailable();
+      return false;
+    });
+    if (found === undefined) throw new RefusedError(isOneWell ? "sponsorship-denied" : "sponsor-exhausted");
+    return found;
+  }
+
+  /** The address of the next key that has so many lamports to spend; undefined: none has. */
+  next(lamports: bigint): Promise<string | undefined> {
+    return this.#inTurn((sponsor) => sponsor.canPay(lamports));
+  }
+
+  async #inTurn(isFit: (sponsor: Sponsor) => Promise<boolean>): Promise<string | undefined> {
+    const first = this.#next;
     for (let at = 0; at < this.#lanes.length; at++) {
       const index = (first + at) % this.#lanes.length;
       const { sponsor } = this.#lanes[index]!;
-      if (await this.#offers.isSponsored(quote, asset, sponsor)) {
+      if (await isFit(sponsor)) {
         this.#next = (index + 1) % this.#lanes.length;
         return sponsor.address;
       }
-      isOneWell ||= await sponsor.isAvailable();
     }
-    throw new RefusedError(isOneWell ? "sponsorship-denied" : "sponsor-exhausted");
+    return undefined;
   }
 }

@@ -22,6 +22,7 @@ import type { Charge, ChargeState } from "@mppsol/server/stores";
 import type { Context } from "../context.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
 import { codeOf, isRefusalCode } from "../errors/refusals.js";
+import { FLOOR_LAMPORTS, RESERVE_LAMPORTS } from "../floor.js";
 import { every, type Task } from "../ops/Background.js";
 import { Budgets } from "./Budgets.js";
 import type { ChargeEngine, FoundPayment, PaymentView, Preparation, SettleOrder } from "./ChargeEngine.js";
@@ -87,6 +88,8 @@ class Engine implements RunningChargeEngine {
     const sponsors = config.feePayers.map((signer) => ({
       signer,
       maxPriorityLamports: config.maxPriorityLamports,
+      minimumBalance: FLOOR_LAMPORTS,
+      reserve: RESERVE_LAMPORTS,
       book: this.#book,
       authorize: (expense: Parameters<Budgets["spend"]>[0]) => budgets.spend(expense),
       onPaid: (paid: Paid) => this.#count(paid),
@@ -120,6 +123,10 @@ class Engine implements RunningChargeEngine {
 
   get feePayers(): readonly string[] {
     return this.#lanes.addresses;
+  }
+
+  feePayerFor(lamports: bigint): Promise<string | undefined> {
+    return this.#lanes.next(lamports);
   }
 
   async prepare(quote: Quote): Promise<Preparation> {

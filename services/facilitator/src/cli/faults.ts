@@ -4,7 +4,7 @@ import { checkCluster, Postgres, type Rpc, RpcError, signerAddress, WrongCluster
 import { Redis } from "ioredis";
 import { spelled } from "../config/network.js";
 import type { Config } from "../config.js";
-import { FLOOR_LAMPORTS } from "../ops/health.js";
+import { FLOOR_LAMPORTS } from "../floor.js";
 import { nodesOf } from "../ops/Nodes.js";
 import { databaseText, isAway, listenText, type Place, redisText } from "./texts.js";
 
@@ -106,7 +106,7 @@ async function balanceFaults(addresses: readonly string[], rpc: Rpc, network: Co
     const lamports = balances[at];
     if (lamports === undefined || lamports >= FLOOR_LAMPORTS) return [];
     const how = network === "mainnet" ? "" : `, as by: solana airdrop 1 ${address} --url ${where}`;
-    return [{ text: `FEE_PAYER_KEYS: ${address} has ${lamports} lamports: send it 0.005 SOL or more${how}`, stops }];
+    return [{ text: `FEE_PAYER_KEYS: ${address} has ${lamports} lamports: send it 0.006 SOL or more${how}`, stops }];
   });
 }
 

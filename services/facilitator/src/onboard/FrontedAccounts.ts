@@ -7,9 +7,11 @@ import {
   addSignature,
   broadcastOf,
   type Fate,
+  isFeePayerPoor,
   land,
   type Mint,
   type Session,
+  StoreError,
   signerAddress,
   type TransactionSigner,
 } from "@mppsol/server/parts";
@@ -21,10 +23,12 @@ import {
 } from "@solana/spl-token";
 import { PublicKey, TransactionInstruction, type VersionedTransaction } from "@solana/web3.js";
 import { type Bucket, Budgets, type Cost, DAY_MS, spendingOf, take } from "../charge/Budgets.js";
+import { SqlBook } from "../charge/SqlBook.js";
 import type { Context } from "../context.js";
 import { requireRent } from "../db/rentOut.js";
 import { unspend } from "../db/spending.js";
 import { FacilitatorError } from "../errors/FacilitatorError.js";
+import { RESERVE_LAMPORTS } from "../floor.js";
 import { AccountBook, type MadeAccount } from "./AccountBook.js";
 
 /** What became of a wallet's account. */
@@ -37,6 +41,16 @@ export type Making =
 
 /** As `Making`, or the transaction was too old to be signed. */
 export type Made = Making | { readonly kind: "stale" };
+
+interface Order {
+  readonly wallet: string;
+  readonly seller: string;
+  readonly client: string;
+  readonly account: string;
+  readonly mint: Mint;
+  readonly transaction: VersionedTransaction;
+  readonly lastValidBlockHeight: bigint;
+}
 
 /** What it needs of the service. */
 type Parts = Pick<Context, "config" | "rpc" | "tables" | "metrics" | "now" | "onError">;
@@ -56,11 +70,20 @@ export class FrontedAccounts {
   readonly #parts: Parts;
   readonly #book: AccountBook;
   readonly #budgets: Budgets;
+  /** The same that charges and sessions have, in the database. */
+  readonly #sponsors: SqlBook;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#book = new AccountBook(parts.tables.database);
     this.#budgets = new Budgets(parts.config, parts.tables, parts.now);
+    const onError = (error: unknown) => parts.onError(error, "sponsoring token accounts");
+    this.#sponsors = new SqlBook(parts.tables, parts.now, onError);
+  }
+
+  /** Lamports that one account of the mint costs its funder: rent and fee. Throws {RpcError}. */
+  async cost({ accountSize }: Mint): Promise<bigint> {
+    return FEE_LAMPORTS + (await this.#parts.rpc.rentExemption(accountSize));
   }
 
   /**
@@ -102,42 +125,33 @@ export class FrontedAccounts {
    * @param transaction of `instructions`, signed by the wallet.
    * @param client address of who asks, as limits count by it.
    * @throws {FacilitatorError} `onboarding_cap_exceeded`, `sponsor_budget_exceeded`, `seller_settle_cap_exceeded`,
-   * `global_settle_cap_exceeded`, `simulation_failed`: nothing was sent, and nothing is counted.
+   * `global_settle_cap_exceeded`, `sponsor_exhausted`, `simulation_failed`: nothing was sent, and nothing is counted.
    * @throws {RpcError} {StoreError} {SigningError} and then `look` will say.
    */
-  async make(order: {
-    readonly wallet: string;
-    readonly seller: string;
-    readonly client: string;
-    readonly account: string;
-    readonly mint: Mint;
-    readonly transaction: VersionedTransaction;
-    readonly lastValidBlockHeight: bigint;
-  }): Promise<Made> {
+  async make(order: Order): Promise<Made> {
     const before = await this.look(order.wallet);
     if (before.kind !== "none") return before;
-    const { wallet, account, transaction, lastValidBlockHeight } = order;
-    const signer = this.#signerOf(transaction);
+    const signer = this.#signerOf(order.transaction);
     if (signer === undefined) return { kind: "stale" };
+    const lamports = await this.cost(order.mint);
+    let end: (() => void) | undefined;
     try {
-      if (!(await this.#works(transaction))) return { kind: "stale" };
+      end = await this.#hold(signerAddress(signer), lamports);
+      const made = await this.#make(order, signer, lamports);
+      // What may still land stays set aside until it no longer can.
+      if (made.kind === "pending") end = undefined;
+      return made;
     } catch (error) {
+      // A store that fails may have kept it nevertheless.
+      if (error instanceof StoreError) end = undefined;
       // It does not work twice: another request may have made the account meanwhile.
       const meanwhile = await this.look(order.wallet);
       if (meanwhile.kind === "none") throw error;
       return meanwhile;
+    } finally {
+      end?.();
+      await this.#sponsors.idle();
     }
-    const lamports = FEE_LAMPORTS + (await this.#parts.rpc.rentExemption(order.mint.accountSize));
-    const { seller } = order;
-    const [client, spentAt] = [this.#hash(order.client), this.#parts.now()];
-    await addSignature(transaction, signer);
-    const broadcast = broadcastOf(transaction, lastValidBlockHeight);
-    const made = { wallet, account, broadcast, lamports, spentAt, seller, client };
-    // Kept and counted at once, before anybody else sees what was signed.
-    if (await this.#parts.tables.database.transaction((session) => this.#claim(session, made))) {
-      return this.#follow(made, this.#parts.config.settleBudgetMs);
-    }
-    return this.look(wallet);
   }
 
   /**
@@ -157,16 +171,39 @@ export class FrontedAccounts {
     }
   }
 
+  async #make(order: Order, signer: TransactionSigner, lamports: bigint): Promise<Made> {
+    const { wallet, account, transaction, lastValidBlockHeight, seller } = order;
+    if (!(await this.#works(transaction))) return { kind: "stale" };
+    const [client, spentAt] = [this.#hash(order.client), this.#parts.now()];
+    await addSignature(transaction, signer);
+    const broadcast = broadcastOf(transaction, lastValidBlockHeight);
+    const made = { wallet, account, broadcast, lamports, spentAt, seller, client };
+    // Kept and counted at once, before anybody else sees what was signed.
+    if (await this.#parts.tables.database.transaction((session) => this.#claim(session, made))) {
+      return this.#follow(made, this.#parts.config.settleBudgetMs);
+    }
+    return this.look(wallet);
+  }
+
+  /** Sets what it costs aside, besides what closes are paid from. Throws {FacilitatorError} `sponsor_exhausted`. */
+  async #hold(funder: string, lamports: bigint): Promise<() => void> {
+    const balance = await this.#parts.rpc.balance(funder);
+    const end = await this.#sponsors.hold(funder, lamports, balance - RESERVE_LAMPORTS);
+    if (end === undefined) throw new FacilitatorError("sponsor_exhausted");
+    return end;
+  }
+
   /** Undefined when the keys were changed since it was offered. */
   #signerOf(transaction: VersionedTransaction): TransactionSigner | undefined {
     const payer = transaction.message.staticAccountKeys[0]?.toBase58();
     return this.#parts.config.feePayers.find((key) => signerAddress(key) === payer);
   }
 
-  /** Tries it. False: its blockhash is too old. Throws {FacilitatorError} `simulation_failed`. */
+  /** Tries it. False: its blockhash is too old. Throws {FacilitatorError} `simulation_failed`, `sponsor_exhausted`. */
   async #works(transaction: VersionedTransaction): Promise<boolean> {
     const { err, logs } = await this.#parts.rpc.simulate(transaction);
     if (err === null || err === "BlockhashNotFound") return err === null;
+    if (isFeePayerPoor(err)) throw new FacilitatorError("sponsor_exhausted");
     throw new FacilitatorError("simulation_failed", undefined, {
       members: { reason: typeof err === "string" ? err : JSON.stringify(err), logs: logs.slice(-LOG_LINES) },
     });

@@ -173,7 +173,7 @@ export class Onboardings {
     const { asked } = onboarding;
     let offer = await this.#fresh(onboarding.accountOffer);
     if (offer === undefined) {
-      const [funder] = charges.feePayers;
+      const funder = await charges.feePayerFor(await this.#accounts.cost(mint));
       if (funder === undefined) throw new FacilitatorError("sponsor_exhausted");
       const height = await this.#height();
       const { blockhash, lastValidBlockHeight } = await rpc.latestBlockhash();

@@ -2,9 +2,7 @@
 import { type Rpc, signerAddress } from "@mppsol/server/parts";
 import type { Config } from "../config.js";
 import type { Tables } from "../db/Tables.js";
-
-/** Lamports below which a fee payer counts as empty: as much as a challenge needs to promise that the fee is paid. */
-export const FLOOR_LAMPORTS = 5_000_000n;
+import { FLOOR_LAMPORTS } from "../floor.js";
 
 /** Slots that a node may be behind the furthest. */
 const MOST_LAG = 50n;

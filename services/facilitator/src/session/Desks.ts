@@ -22,6 +22,7 @@ import {
 } from "@mppsol/server/parts";
 import { SqlBook } from "../charge/SqlBook.js";
 import type { Context } from "../context.js";
+import { RESERVE_LAMPORTS } from "../floor.js";
 import { FeePayers } from "./FeePayers.js";
 
 /** What managed sessions need of the service. */
@@ -136,6 +137,9 @@ export class Desks {
       allowedMints: config.mints,
       mints: this.#mints,
       feePayer,
+      // Whichever of them has enough pays for closes and all else that is the service's own.
+      otherFeePayers: config.feePayers,
+      reserveLamports: RESERVE_LAMPORTS,
       sponsor: true,
       maxPriorityFeeLamports: config.maxPriorityLamports,
       book: this.book,

@@ -180,6 +180,12 @@ class Managed implements RunningSessions {
         metrics.channel(event.type);
         this.#fronting.over(event.channelId).catch((error: unknown) => onError(error, "counting what is fronted"));
         break;
+      case "fee-payer-low":
+        onError(
+          new Error(`${event.feePayer} has ${event.lamports} lamports left: another key has paid`),
+          "paying fees",
+        );
+        break;
       case "payout-held":
         onError(new Error(`the payout waits for an account of ${event.owner}`), `paying out ${event.channelId}`);
         this.#payouts

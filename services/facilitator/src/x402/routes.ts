@@ -16,6 +16,9 @@ import { paymentBody, settleAnswer, supportedAnswer, verifyAnswer } from "./sche
 /** Seconds after which to ask again for a payment under way. */
 const RETRY_AFTER_SECONDS = "2";
 
+/** The payer's and the fee payer's. */
+const SIGNATURES_LAMPORTS = 10_000n;
+
 type Verdict = ReturnType<(typeof verifyAnswer)["parse"]>;
 
 export async function x402Routes(app: App, context: Context): Promise<void> {
@@ -35,7 +38,9 @@ export async function x402Routes(app: App, context: Context): Promise<void> {
     response: { 200: supportedAnswer },
   };
   app.get("/supported", { schema: supportedSchema }, async () => {
-    const [feePayer] = charges.feePayers;
+    // Where none has enough, what is settled here is still this; a payment itself will be told to wait.
+    const feePayer =
+      (await charges.feePayerFor(config.maxPriorityLamports + SIGNATURES_LAMPORTS)) ?? charges.feePayers[0];
     if (feePayer === undefined) throw new FacilitatorError("sponsor_exhausted");
     const kind = { scheme: X402.EXACT as typeof X402.EXACT, extra: { feePayer } };
     return {
