@@ -6,7 +6,7 @@ import { createSessionClient, type SessionChannel } from "@mppsol/mpp/client/ses
 import { USDC_MINTS } from "@mppsol/mpp/constants";
 import { createSessionServer, type SessionServerParameters, type VoucherResult } from "@mppsol/mpp/server/session";
 import { keypairSigner, session as program, tokenAddress } from "@mppsol/programs";
-import { memoryStore } from "@mppsol/server";
+import { ConfigError, memoryStore } from "@mppsol/server";
 import { TOKEN_PROGRAM_ID } from "@solana/spl-token";
 import { Keypair, PublicKey } from "@solana/web3.js";
 import { expect } from "chai";
@@ -130,7 +130,24 @@ describe("@mppsol/mpp session server", () => {
     });
   });
 
+  it("takes the text of the header, too", async () => {
+    const { seller, sessions } = selling();
+    const { pay } = await buying(seller);
+    const text = JSON.stringify(await pay(PRICE));
+    expect(valid(await sessions.verifyVoucher(text)).amountPaid).to.equal("10000");
+    expect(await codeOf(sessions.verifyVoucher(text))).to.equal("voucher-not-monotonic");
+  });
+
   describe("what it does not take", () => {
+    it("text that is no voucher, whatever it is", async () => {
+      const { sessions } = selling();
+      for (const text of ["foo", "", "{", "null", "[]", "1", '"foo"', "{}", '{"voucher":1}', "[".repeat(100_000)]) {
+        const result = await sessions.verifyVoucher(text);
+        expect(result, text.slice(0, 20)).to.include({ valid: false, code: "malformed-credential", retryable: false });
+      }
+      expect(calls).to.deep.equal([]);
+    });
+
     it("a first voucher for a channel that nobody has opened", async () => {
       const { sessions } = selling();
       const forger = Keypair.generate();
@@ -429,6 +446,8 @@ describe("@mppsol/mpp session server", () => {
       createSessionServer({ recipient, pricePerUnit: "1", apiUrl: url, network: "localnet", ...more });
     expect(make({ pricePerUnit: "0" })).to.throw(/pricePerUnit/);
     expect(make({ pricePerUnit: "0.01" })).to.throw(/pricePerUnit/);
+    expect(make({ pricePerUnit: 10_000 as never })).to.throw(ConfigError, /decimal string of base units/);
+    expect(make({ suggestedDeposit: 10_000 as never })).to.throw(ConfigError, /decimal string of base units/);
     expect(make({ suggestedDeposit: "-1" })).to.throw(/suggestedDeposit/);
     expect(make({ network: "testnet" as never })).to.throw(/network/);
     expect(make({ apiUrl: "nowhere" })).to.throw(/url/);
