@@ -167,7 +167,7 @@ describe("mppsol-facilitator", () => {
       const [line, ...others] = await refused({ RPC_URLS: net.url });
       expect(others).to.deep.equal([]);
       expect(line).to.match(
-        /^FEE_PAYER_KEYS: (\w{32,44}) has 0 lamports: send it 0\.005 SOL or more, as by: solana airdrop 1 \1 --url/,
+        /^FEE_PAYER_KEYS: (\w{32,44}) has 0 lamports: send it 0\.006 SOL or more, as by: solana airdrop 1 \1 --url/,
       );
     });
 
