@@ -29,6 +29,7 @@ import {
   type Answer,
   Books,
   CONFIRM,
+  configured,
   DEPOSIT,
   MINT,
   type Office,
@@ -68,18 +69,6 @@ describe("a hostile wallet", () => {
   });
 
   const sponsors = () => books.lamports(...office.keys.feePayers);
-
-  /** For a while, another configuration. */
-  async function configured(changes: Partial<Office["config"]>, work: () => Promise<void>): Promise<void> {
-    const config = office.context.config as { -readonly [K in keyof Office["config"]]: Office["config"][K] };
-    const before = { ...config };
-    Object.assign(config, changes);
-    try {
-      await work();
-    } finally {
-      Object.assign(config, before);
-    }
-  }
 
   /** Sends these in the place of what was offered; nothing may be signed. */
   async function send(agent: Agent, round: Answer["body"], transaction: VersionedTransaction): Promise<Answer> {
@@ -323,7 +312,7 @@ describe("a hostile wallet", () => {
   it("is stopped with all the others when the day's accounts are used up, and may come again tomorrow", async () => {
     // A new day.
     office.net.advanceSeconds(86_400);
-    await configured({ onboardAccountsPerDay: 2 }, async () => {
+    await configured(office, { onboardAccountsPerDay: 2 }, async () => {
       const agents = Array.from({ length: 5 }, () => new Agent(office, books.person()));
       const rounds: Answer["body"][] = [];
       for (const agent of agents) rounds.push(okay(await agent.start(seller)).body);
@@ -346,9 +335,9 @@ describe("a hostile wallet", () => {
     office.net.advanceSeconds(86_400);
     const agent = new Agent(office, books.person());
     const round = okay(await agent.start(seller)).body;
-    await configured({ onboardAccountsPerDay: 1 }, async () => {
+    await configured(office, { onboardAccountsPerDay: 1 }, async () => {
       const before = await sponsors();
-      await configured({ sponsorLamportsPerDay: 9_999n }, async () => {
+      await configured(office, { sponsorLamportsPerDay: 9_999n }, async () => {
         refused(await agent.confirm(round), 429, "sponsor_budget_exceeded");
       });
       expect(await sponsors()).to.equal(before);

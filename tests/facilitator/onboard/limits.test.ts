@@ -9,6 +9,7 @@ import {
   type Answer,
   Books,
   CONFIRM,
+  configured,
   type Office,
   okay,
   refused,
@@ -38,18 +39,6 @@ describe("token accounts of new wallets", () => {
   });
   after(() => office.close());
 
-  /** For a while, another configuration. */
-  async function configured(changes: Partial<Office["config"]>, work: () => Promise<void>): Promise<void> {
-    const config = office.context.config as { -readonly [K in keyof Office["config"]]: Office["config"][K] };
-    const before = { ...config };
-    Object.assign(config, changes);
-    try {
-      await work();
-    } finally {
-      Object.assign(config, before);
-    }
-  }
-
   /** A wallet that is to be given an account. */
   async function asking(of = seller): Promise<{ agent: Agent; round: Answer["body"] }> {
     const agent = new Agent(office, books.person());
@@ -77,7 +66,7 @@ describe("token accounts of new wallets", () => {
   }
 
   it("are so many a day for one client address, whatever wallets it has; others are not kept from theirs", async () => {
-    await configured({ onboardAccountsPerDayPerClient: 2 }, async () => {
+    await configured(office, { onboardAccountsPerDayPerClient: 2 }, async () => {
       for (const _ of [1, 2]) expect(okay(await confirm("10.1.1.1")).body.status).to.equal("funding");
       const made = await spent("onboard:accounts");
       const { agent, round } = await asking();
@@ -95,7 +84,7 @@ describe("token accounts of new wallets", () => {
   });
 
   it("count the addresses of one IPv6 network as one client", async () => {
-    await configured({ onboardAccountsPerDayPerClient: 1 }, async () => {
+    await configured(office, { onboardAccountsPerDayPerClient: 1 }, async () => {
       okay(await confirm("2001:db8:1:2::1"));
       refused(await confirm("2001:db8:1:2:ffff::9"), 429, "onboarding_cap_exceeded");
       okay(await confirm("2001:db8:1:3::1"));
@@ -136,7 +125,7 @@ describe("token accounts of new wallets", () => {
     expect((await agent.status(seller)).body.status).to.equal("account");
     expect(await figures()).to.deep.equal(before);
     expect(await spent(`lamports:payer:${agent.address}`)).to.equal(0n);
-    await configured({ onboardAccountsPerDayPerClient: 1 }, async () => {
+    await configured(office, { onboardAccountsPerDayPerClient: 1 }, async () => {
       rpc.heal();
       okay(await confirm("10.2.2.2"));
     });
@@ -170,14 +159,14 @@ describe("token accounts of new wallets", () => {
 
   it("are sponsored transactions: so many a minute for a seller, and in all", async () => {
     const other = books.person(0n).publicKey.toBase58();
-    await configured({ sellerSettlePerMinute: 1 }, async () => {
+    await configured(office, { sellerSettlePerMinute: 1 }, async () => {
       okay(await confirm("10.4.4.1", other));
       const answer = refused(await confirm("10.4.4.1", other), 429, "seller_settle_cap_exceeded");
       expect(Number(answer.headers["retry-after"])).to.be.within(1, 60);
       okay(await confirm("10.4.4.1"));
     });
     office.net.advanceSeconds(60);
-    await configured({ globalSettlePerMinute: 1 }, async () => {
+    await configured(office, { globalSettlePerMinute: 1 }, async () => {
       okay(await confirm("10.4.4.1"));
       refused(await confirm("10.4.4.1", other), 429, "global_settle_cap_exceeded");
     });
@@ -185,7 +174,7 @@ describe("token accounts of new wallets", () => {
 
   it("are made until so much rent is out, and no day's end changes that", async () => {
     const out = await rentOut();
-    await configured({ onboardRentLamports: out + ACCOUNT_RENT }, async () => {
+    await configured(office, { onboardRentLamports: out + ACCOUNT_RENT }, async () => {
       okay(await confirm("10.5.5.1"));
       const made = await spent("onboard:accounts");
       const answer = refused(await confirm("10.5.5.1"), 429, "sponsor_budget_exceeded");

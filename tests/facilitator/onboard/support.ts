@@ -271,3 +271,19 @@ export async function run(
   const { value } = await connection.getSignatureStatuses([signature]);
   expect(value[0]?.err, `${signature} must land`).to.equal(null);
 }
+
+/** For a while, another configuration. */
+export async function configured(
+  { context }: Office,
+  changes: Partial<Office["config"]>,
+  work: () => Promise<void>,
+): Promise<void> {
+  const config = context.config as { -readonly [K in keyof Office["config"]]: Office["config"][K] };
+  const before = { ...config };
+  Object.assign(config, changes);
+  try {
+    await work();
+  } finally {
+    Object.assign(config, before);
+  }
+}

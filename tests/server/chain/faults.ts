@@ -16,7 +16,8 @@ export interface FaultyRpc extends Rpc {
   forget(): void;
 }
 
-const METHODS: readonly Method[] = [
+/** Whatever a node can be asked. */
+export const METHODS: readonly Method[] = [
   "latestBlockhash",
   "height",
   "account",
